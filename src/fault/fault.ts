@@ -1,0 +1,48 @@
+/** What a fault is. Each file of this room defines one family of them; index.ts lists them all. */
+import type { FaultFamily } from '../history/events.js'
+import type { Need } from '../sandbox/need.js'
+import type { ErrorKind } from '../target/protocol.js'
+import type { MountedVolume } from '../volume/volume.js'
+
+/** A parameter as a scenario writes it. The schema, its JSON form and the docs are made from this table. */
+export type ParameterSpec =
+  /** Bytes; a scenario may write '64KiB'. */
+  | { readonly type: 'size'; readonly default: number; readonly about: string }
+  | { readonly type: 'count'; readonly default: number; readonly about: string }
+  | { readonly type: 'boolean'; readonly default: boolean; readonly about: string }
+  | { readonly type: 'choice'; readonly choices: readonly [string, ...string[]]; readonly default: string; readonly about: string }
+
+export type ParameterValue = number | boolean | string
+export type Parameters = Readonly<Record<string, ParameterValue>>
+
+/** What a fault may touch: the trial's own volume and the target's process, nothing else. */
+export interface FaultWorld {
+  readonly volume: MountedVolume
+  /** The target's process, where there is one. */
+  readonly targetPid: number | undefined
+  /** Wraps a command so that it runs with the target's identity. */
+  asTarget(command: readonly string[]): readonly string[]
+}
+
+/** A fault that is on. */
+export interface ActiveFault {
+  /** In words, with figures. */
+  readonly detail: string
+  /** Takes the fault away again; says in words what was undone. */
+  heal(): Promise<string>
+}
+
+export interface FaultKind {
+  readonly kind: string
+  readonly title: string
+  readonly family: FaultFamily
+  /** Error names, one of which proves that the fault was there: 'ENOSPC'. */
+  readonly errnos: readonly string[]
+  /** The error kinds that a refusal may carry while the fault is on. */
+  readonly refusals: readonly ErrorKind[]
+  readonly needs: readonly Need[]
+  readonly parameters: Readonly<Record<string, ParameterSpec>>
+  /** True where the fault can only be injected or healed while no target runs. */
+  readonly needsStoppedTarget?: boolean
+  inject(world: FaultWorld, parameters: Parameters): Promise<ActiveFault>
+}

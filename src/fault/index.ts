@@ -1,0 +1,5 @@
+import type { FaultKind } from './fault.js'
+import { ballast } from './ballast.js'
+
+/** Every fault there is. */
+export const FAULTS: readonly [FaultKind, ...FaultKind[]] = [ballast]

@@ -1,0 +1,60 @@
+/** The one result type. Every reporter is a function of it, and its JSON form is the report (see DESIGN in ARCHITECTURE.md). */
+import type { Event } from '../history/events.js'
+import type { Violation } from '../oracle/violation.js'
+import type { PromiseId } from '../target/contract.js'
+
+export type VerdictName = 'passed' | 'failed' | 'inconclusive' | 'skipped' | 'error'
+
+/** How often an error was seen, by grade of the evidence. */
+export type EvidenceCount = Readonly<Record<string, { readonly direct: number; readonly probe: number }>>
+
+/** What the judge says of a history. */
+export interface Judgement {
+  readonly verdict: 'passed' | 'failed' | 'inconclusive'
+  readonly violations: readonly Violation[]
+  /** Broken promises that the contract does not make, so that they do not count. */
+  readonly waived: readonly { readonly promise: PromiseId; readonly summary: string }[]
+  readonly evidence: EvidenceCount
+  readonly operations: { readonly acked: number; readonly refused: number; readonly unknown: number; readonly reads: number }
+}
+
+/** One trial's outcome. */
+export interface TrialResult {
+  readonly scenario: string
+  readonly seed: string
+  readonly index: number
+  readonly verdict: VerdictName
+  /** Why it was skipped, inconclusive or an error, in words. */
+  readonly reason?: string
+  readonly judgement?: Judgement
+  readonly durationMs: number
+  /** The command that runs this trial again. */
+  readonly replay: string
+  /** Kept for trials that did not pass. */
+  readonly history?: readonly Event[]
+  /** The end of the target's stderr, kept for trials that did not pass. */
+  readonly targetLog?: string
+  /** Directory with the volume's files, with --keep. */
+  readonly kept?: string
+}
+
+export interface ScenarioResult {
+  readonly name: string
+  readonly title: string
+  readonly volume: string
+  readonly trials: readonly TrialResult[]
+}
+
+export interface RunResult {
+  readonly tool: { readonly name: string; readonly version: string }
+  readonly target: { readonly name: string; readonly version: string; readonly waived: Readonly<Partial<Record<PromiseId, string>>> }
+  readonly isolation: string
+  readonly seed: string
+  /** ISO 8601, UTC. */
+  readonly startedAt: string
+  readonly durationMs: number
+  readonly gate: { readonly target: number; readonly allowDataLoss: boolean; readonly confidence?: number }
+  /** False where the run was interrupted or bailed out. */
+  readonly complete: boolean
+  readonly scenarios: readonly ScenarioResult[]
+}

@@ -1,0 +1,142 @@
+/**
+ * What a scenario file may say. One zod schema gives the types, the validation with its messages and the
+ * published JSON Schema; the parameters of each fault come from the fault's own table.
+ */
+import { z } from 'zod'
+import type { FaultKind, ParameterSpec } from '../fault/fault.js'
+import { FAULTS } from '../fault/index.js'
+import { VOLUME_KINDS } from '../volume/volume.js'
+import { parseSize } from './size.js'
+
+const size = z
+  .union([z.number().int().min(0), z.string()])
+  .transform((value, context) => {
+    const bytes = typeof value === 'number' ? value : parseSize(value)
+    if (bytes === undefined) {
+      context.addIssue({ code: 'custom', message: "expected a size in bytes, such as 4096, '64KiB' or '8MiB'" })
+      return z.NEVER
+    }
+    return bytes
+  })
+  .describe("Bytes, as a number or with a unit: 4096, '64KiB', '8MiB'")
+
+const count = z.number().int().min(1)
+
+function parameterSchema(spec: ParameterSpec) {
+  switch (spec.type) {
+    case 'size':
+      return size.default(spec.default).describe(spec.about)
+    case 'count':
+      return z.number().int().min(0).default(spec.default).describe(spec.about)
+    case 'boolean':
+      return z.boolean().default(spec.default).describe(spec.about)
+    case 'choice':
+      return z.enum(spec.choices).default(spec.default).describe(spec.about)
+  }
+}
+
+function injectSchema(fault: FaultKind) {
+  const parameters = Object.fromEntries(
+    Object.entries(fault.parameters).map(([name, spec]) => [name, parameterSchema(spec)]),
+  )
+  return z
+    .strictObject({ do: z.literal('inject'), fault: z.literal(fault.kind), ...parameters })
+    .describe(fault.title)
+}
+
+const inject = z.discriminatedUnion(
+  'fault',
+  FAULTS.map(injectSchema) as [ReturnType<typeof injectSchema>, ...ReturnType<typeof injectSchema>[]],
+)
+
+const mix = z
+  .strictObject({
+    put: z.number().min(0).default(50),
+    delete: z.number().min(0).default(8),
+    batch: z.number().min(0).default(6),
+    get: z.number().min(0).default(30),
+    scan: z.number().min(0).default(6),
+  })
+  .describe('Weights of the operations; 0 leaves one out')
+
+const simpleSteps = [
+  z.strictObject({ do: z.literal('heal') }).describe('Take every fault away again'),
+  z.strictObject({ do: z.literal('resume') }).describe('Wait for writes to work again; only after a heal'),
+  z.strictObject({ do: z.literal('start') }).describe('Start the target and open the data directory'),
+  z.strictObject({ do: z.literal('stop') }).describe('Close, and end the process'),
+  z.strictObject({ do: z.literal('kill') }).describe('Kill the process with SIGKILL'),
+  z.strictObject({ do: z.literal('reopen') }).describe('Close and open again in the same process'),
+  z.strictObject({ do: z.literal('compact') }).describe('Ask the target to compact'),
+  z.strictObject({ do: z.literal('verify') }).describe('Read everything back and judge it'),
+  z.strictObject({ do: z.literal('pad') }).describe('Write one value whose size moves on by one byte a round, so that what follows lands at every offset'),
+] as const
+
+const run = z
+  .strictObject({
+    do: z.literal('run'),
+    operations: count.describe('How many operations of the workload'),
+    until: z.enum(['refused']).optional().describe('End early, a few operations after the first refused write'),
+    mix: mix.optional(),
+  })
+  .describe('Run operations of the workload')
+
+const deletes = z
+  .strictObject({ do: z.literal('deletes'), keys: count.describe('How many keys to delete') })
+  .describe('Delete keys, one after the other')
+
+const flatStep = z.discriminatedUnion('do', [run, deletes, inject, ...simpleSteps])
+
+const repeat = z
+  .strictObject({
+    do: z.literal('repeat'),
+    times: count.max(1000),
+    steps: z.array(flatStep).min(1),
+  })
+  .describe('Run the steps several times')
+
+export const stepSchema = z.discriminatedUnion('do', [run, deletes, inject, ...simpleSteps, repeat])
+
+const volume = z
+  .strictObject({
+    kind: z.enum(VOLUME_KINDS),
+    size: size.optional().describe('Capacity; the kind has a default'),
+    inodes: count.optional().describe('How many files and directories fit'),
+    thin: size.optional().describe('What the disk under the file system really has, where that is less than size'),
+  })
+  .describe("Where the target's files live")
+
+const workload = z
+  .strictObject({
+    keys: count.max(1_000_000).default(48),
+    clients: count.max(256).default(4),
+    depth: count.max(256).default(4).describe('Requests that each client keeps in flight'),
+    sizes: z
+      .union([z.strictObject({ fixed: size }), z.strictObject({ largest: size })])
+      .default({ largest: 65_536 })
+      .describe('Sizes of values: fixed, or many from 0 to largest, around page boundaries too'),
+    mix: mix.prefault({}),
+  })
+  .describe('The stream of client operations')
+
+export const scenarioSchema = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[a-z0-9-]+(\/[a-z0-9-]+)*$/, "expected lower-case words joined by '-', with '/' between family and name")
+      .describe('family/name, as run and show take it'),
+    title: z.string().min(1),
+    why: z.string().min(1).describe('Why it matters to somebody who runs a database'),
+    bug: z
+      .strictObject({ text: z.string().min(1), link: z.string().min(1) })
+      .optional()
+      .describe('A real bug that this would have caught'),
+    volume,
+    workload: workload.prefault({}),
+    timeline: z.array(stepSchema).min(1).describe('What happens, in order. Heal, resume, restart, verify, restart and verify follow by themselves'),
+    trials: count.max(100_000).default(8).describe('How many trials, unless --trials says otherwise'),
+  })
+  .describe('A scenario of lightning-chaos')
+
+export type Scenario = z.infer<typeof scenarioSchema>
+export type Step = z.infer<typeof stepSchema>
+export type FlatStep = z.infer<typeof flatStep>

@@ -1,0 +1,56 @@
+/** What a volume is: the place the target's files live on, with a quota. One file of this room a kind. */
+import type { Need } from '../sandbox/need.js'
+
+export const VOLUME_KINDS = ['tmpfs', 'ext4', 'xfs', 'btrfs', 'directory'] as const
+export type VolumeKindName = (typeof VOLUME_KINDS)[number]
+
+/** The volume as a scenario asks for it. */
+export interface VolumeSpec {
+  readonly kind: VolumeKindName
+  /** Capacity in bytes. */
+  readonly size: number
+  /** The number of files and directories that fit; where it is absent, the kind's own default. */
+  readonly inodes?: number | undefined
+  /**
+   * Bytes that the disk under the file system really has, where that is less than `size`: the file system
+   * believes in room that is not there. Loop kinds only.
+   */
+  readonly thin?: number | undefined
+}
+
+export interface VolumeSpace {
+  /** Bytes that the target could still write. */
+  readonly freeBytes: number
+  readonly freeInodes: number
+}
+
+/** A volume that is mounted and ready. Paths are absolute and seen by the target. */
+export interface MountedVolume {
+  readonly kind: VolumeKindName
+  /** Root of the file system. Belongs to the tool: the target can neither write nor list it. */
+  readonly root: string
+  /** The target's own directory on it, and the only one it is told of. */
+  readonly data: string
+  /** The block device, of the loop kinds. */
+  readonly device?: string
+  /** The directory that holds the backing image, of the loop kinds. */
+  readonly under?: string
+  space(): Promise<VolumeSpace>
+  /** Unmounts and mounts again what is there (after an error made it read-only, say). */
+  remount(): Promise<void>
+  unmount(): Promise<void>
+}
+
+export interface VolumeKind {
+  readonly kind: VolumeKindName
+  readonly title: string
+  readonly needs: readonly Need[]
+  /** Smallest and default capacity, in bytes. */
+  readonly minimumSize: number
+  readonly defaultSize: number
+  /**
+   * @param place an empty directory of our own private tmpfs, for mount points and images
+   * @param owner user and group that the data directory belongs to
+   */
+  mount(spec: VolumeSpec, place: string, owner: { uid: number; gid: number }): Promise<MountedVolume>
+}
