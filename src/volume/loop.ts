@@ -1,0 +1,129 @@
+/**
+ * Real file systems on an image file, mounted through a loop device. The image lies on the sandbox's private
+ * tmpfs; `mount -o loop` sets autoclear, so the device goes with the mount: loop(4).
+ */
+import { mkdir, open } from 'node:fs/promises'
+import path from 'node:path'
+import { command } from '../sandbox/command.js'
+import type { Need } from '../sandbox/need.js'
+import { makeData, spaceOf } from './data.js'
+import type { MountedVolume, VolumeKind, VolumeSpec } from './volume.js'
+
+interface LoopFileSystem {
+  readonly kind: 'ext4' | 'xfs' | 'btrfs'
+  readonly title: string
+  readonly need: Need
+  readonly minimumSize: number
+  readonly defaultSize: number
+  readonly mountOptions: string
+  /** The command that makes the file system on the image. */
+  mkfs(spec: VolumeSpec, image: string): readonly [string, ...string[]]
+  /** Makes the target's directory on it. */
+  makeData(root: string, owner: { uid: number; gid: number }): Promise<string>
+}
+
+export function loopVolume(fileSystem: LoopFileSystem): VolumeKind {
+  return {
+    kind: fileSystem.kind,
+    title: fileSystem.title,
+    needs: ['root', 'loop', fileSystem.need],
+    minimumSize: fileSystem.minimumSize,
+    defaultSize: fileSystem.defaultSize,
+    mount: (spec, place, owner) => mountImage(fileSystem, spec, place, owner),
+  }
+}
+
+async function mountImage(
+  fileSystem: LoopFileSystem,
+  spec: VolumeSpec,
+  place: string,
+  owner: { uid: number; gid: number },
+): Promise<MountedVolume> {
+  const under = path.join(place, 'under')
+  const root = path.join(place, 'volume')
+  const image = path.join(under, 'image')
+  await mkdir(under, { mode: 0o700 })
+  await mkdir(root)
+  if (spec.thin !== undefined) {
+    await command('mount', '-n', '-t', 'tmpfs', '-o', `size=${spec.thin},mode=0700`, 'lightning-chaos', under)
+  }
+  await makeSparse(image, spec.size)
+  await command(...fileSystem.mkfs(spec, image))
+  const mount = () =>
+    command('mount', '-n', '-t', fileSystem.kind, '-o', `loop,nosuid,nodev,${fileSystem.mountOptions}`, image, root)
+  await mount()
+  const data = await fileSystem.makeData(root, owner)
+  return {
+    kind: fileSystem.kind,
+    root,
+    data,
+    device: await deviceOf(root),
+    under,
+    space: () => spaceOf(root),
+    async remount() {
+      await command('umount', '-n', root)
+      await mount()
+    },
+    async unmount() {
+      await command('umount', '-n', root)
+      if (spec.thin !== undefined) await command('umount', '-n', under)
+    },
+  }
+}
+
+async function makeSparse(image: string, size: number): Promise<void> {
+  const file = await open(image, 'wx', 0o600)
+  try {
+    await file.truncate(size)
+  } finally {
+    await file.close()
+  }
+}
+
+async function deviceOf(root: string): Promise<string> {
+  return (await command('findmnt', '-n', '-o', 'SOURCE', root)).trim()
+}
+
+export const ext4 = loopVolume({
+  kind: 'ext4',
+  title: 'ext4 on a loop device',
+  need: 'mkfs.ext4',
+  minimumSize: 4 * 1024 * 1024,
+  defaultSize: 16 * 1024 * 1024,
+  mountOptions: 'errors=remount-ro',
+  // -m 0: no blocks that only root may use; lazy_itable_init=0: no kernel thread that writes after the mount
+  mkfs: (spec, image) => [
+    ...(['mkfs.ext4', '-q', '-F', '-m', '0', '-E', 'lazy_itable_init=0,lazy_journal_init=0'] as const),
+    ...(spec.inodes === undefined ? [] : ['-N', String(spec.inodes)]),
+    image,
+  ],
+  makeData,
+})
+
+export const xfs = loopVolume({
+  kind: 'xfs',
+  title: 'xfs on a loop device',
+  need: 'mkfs.xfs',
+  minimumSize: 300 * 1024 * 1024,
+  defaultSize: 300 * 1024 * 1024,
+  mountOptions: 'inode64',
+  mkfs: (_spec, image) => ['mkfs.xfs', '-q', '-f', image],
+  makeData,
+})
+
+export const btrfs = loopVolume({
+  kind: 'btrfs',
+  title: 'btrfs on a loop device',
+  need: 'mkfs.btrfs',
+  minimumSize: 114 * 1024 * 1024,
+  defaultSize: 128 * 1024 * 1024,
+  mountOptions: 'max_inline=0',
+  mkfs: (_spec, image) => ['mkfs.btrfs', '-q', '-f', '-m', 'single', '-d', 'single', image],
+  // a subvolume, since a qgroup limits subvolumes
+  async makeData(root, owner) {
+    const data = path.join(root, 'data')
+    await command('btrfs', 'subvolume', 'create', data)
+    await command('chown', `${owner.uid}:${owner.gid}`, data)
+    return data
+  },
+})
