@@ -6,18 +6,21 @@ import { z } from 'zod'
 import type { FaultKind, ParameterSpec } from '../fault/fault.js'
 import { FAULTS } from '../fault/index.js'
 import { VOLUME_KINDS } from '../volume/volume.js'
-import { parseSize } from './size.js'
+import { parseSize, SIZE_PATTERN } from './size.js'
 
+const sizeExpected = "expected a size in bytes, such as 4096, '64KiB' or '8MiB'"
 const size = z
-  .union([z.number().int().min(0), z.string()])
-  .transform((value, context) => {
-    const bytes = typeof value === 'number' ? value : parseSize(value)
-    if (bytes === undefined) {
-      context.addIssue({ code: 'custom', message: "expected a size in bytes, such as 4096, '64KiB' or '8MiB'" })
-      return z.NEVER
-    }
-    return bytes
-  })
+  .union(
+    [
+      z.number().int(sizeExpected).min(0, sizeExpected),
+      z
+        .string()
+        .refine((text) => parseSize(text) !== undefined, sizeExpected)
+        .meta({ pattern: SIZE_PATTERN.source }),
+    ],
+    { error: sizeExpected },
+  )
+  .transform((value) => (typeof value === 'number' ? value : parseSize(value)!))
   .describe("Bytes, as a number or with a unit: 4096, '64KiB', '8MiB'")
 
 const count = z.number().int().min(1)
@@ -68,14 +71,21 @@ const simpleSteps = [
   z.strictObject({ do: z.literal('reopen') }).describe('Close and open again in the same process'),
   z.strictObject({ do: z.literal('compact') }).describe('Ask the target to compact'),
   z.strictObject({ do: z.literal('verify') }).describe('Read everything back and judge it'),
-  z.strictObject({ do: z.literal('pad') }).describe('Write one value whose size moves on by one byte a round, so that what follows lands at every offset'),
+  z
+    .strictObject({ do: z.literal('pad') })
+    .describe(
+      'Write one value whose size moves on by one byte a round, so that what follows lands at every offset',
+    ),
 ] as const
 
 const run = z
   .strictObject({
     do: z.literal('run'),
     operations: count.describe('How many operations of the workload'),
-    until: z.enum(['refused']).optional().describe('End early, a few operations after the first refused write'),
+    until: z
+      .enum(['refused'])
+      .optional()
+      .describe('End early, a few operations after the first refused write'),
     mix: mix.optional(),
   })
   .describe('Run operations of the workload')
@@ -101,7 +111,9 @@ const volume = z
     kind: z.enum(VOLUME_KINDS),
     size: size.optional().describe('Capacity; the kind has a default'),
     inodes: count.optional().describe('How many files and directories fit'),
-    thin: size.optional().describe('What the disk under the file system really has, where that is less than size'),
+    thin: size
+      .optional()
+      .describe('What the disk under the file system really has, where that is less than size'),
   })
   .describe("Where the target's files live")
 
@@ -122,7 +134,10 @@ export const scenarioSchema = z
   .strictObject({
     name: z
       .string()
-      .regex(/^[a-z0-9-]+(\/[a-z0-9-]+)*$/, "expected lower-case words joined by '-', with '/' between family and name")
+      .regex(
+        /^[a-z0-9-]+(\/[a-z0-9-]+)*$/,
+        "expected lower-case words joined by '-', with '/' between family and name",
+      )
       .describe('family/name, as run and show take it'),
     title: z.string().min(1),
     why: z.string().min(1).describe('Why it matters to somebody who runs a database'),
@@ -132,7 +147,12 @@ export const scenarioSchema = z
       .describe('A real bug that this would have caught'),
     volume,
     workload: workload.prefault({}),
-    timeline: z.array(stepSchema).min(1).describe('What happens, in order. Heal, resume, restart, verify, restart and verify follow by themselves'),
+    timeline: z
+      .array(stepSchema)
+      .min(1)
+      .describe(
+        'What happens, in order. Heal, resume, restart, verify, restart and verify follow by themselves',
+      ),
     trials: count.max(100_000).default(8).describe('How many trials, unless --trials says otherwise'),
   })
   .describe('A scenario of lightning-chaos')
