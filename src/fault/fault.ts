@@ -1,8 +1,9 @@
 /** What a fault is. Each file of this room defines one family of them; index.ts lists them all. */
+import type { AsTarget, ProbeResult } from '../evidence/probe.js'
 import type { FaultFamily } from '../history/events.js'
 import type { Need } from '../sandbox/need.js'
 import type { ErrorKind } from '../target/protocol.js'
-import type { MountedVolume } from '../volume/volume.js'
+import type { MountedVolume, VolumeKindName } from '../volume/volume.js'
 
 /** A parameter as a scenario writes it. The schema, its JSON form and the docs are made from this table. */
 export type ParameterSpec =
@@ -10,7 +11,12 @@ export type ParameterSpec =
   | { readonly type: 'size'; readonly default: number; readonly about: string }
   | { readonly type: 'count'; readonly default: number; readonly about: string }
   | { readonly type: 'boolean'; readonly default: boolean; readonly about: string }
-  | { readonly type: 'choice'; readonly choices: readonly [string, ...string[]]; readonly default: string; readonly about: string }
+  | {
+      readonly type: 'choice'
+      readonly choices: readonly [string, ...string[]]
+      readonly default: string
+      readonly about: string
+    }
 
 export type ParameterValue = number | boolean | string
 export type Parameters = Readonly<Record<string, ParameterValue>>
@@ -21,13 +27,17 @@ export interface FaultWorld {
   /** The target's process, where there is one. */
   readonly targetPid: number | undefined
   /** Wraps a command so that it runs with the target's identity. */
-  asTarget(command: readonly string[]): readonly string[]
+  readonly asTarget: AsTarget
 }
 
 /** A fault that is on. */
 export interface ActiveFault {
   /** In words, with figures. */
   readonly detail: string
+  /** Set where it takes the permission to read away as well. */
+  readonly stopsReads?: boolean
+  /** Tries, as the target, what the fault forbids: the error that it got, or undefined where nothing stopped it. */
+  probe(): Promise<ProbeResult | undefined>
   /** Takes the fault away again; says in words what was undone. */
   heal(): Promise<string>
 }
@@ -41,8 +51,10 @@ export interface FaultKind {
   /** The error kinds that a refusal may carry while the fault is on. */
   readonly refusals: readonly ErrorKind[]
   readonly needs: readonly Need[]
+  /** The kinds of volume that it works on, where not on all. */
+  readonly volumes?: readonly VolumeKindName[]
   readonly parameters: Readonly<Record<string, ParameterSpec>>
-  /** True where the fault can only be injected or healed while no target runs. */
-  readonly needsStoppedTarget?: boolean
+  /** Set where the fault can only be healed while no target runs (the volume has to be mounted again). */
+  readonly healsStopped?: boolean
   inject(world: FaultWorld, parameters: Parameters): Promise<ActiveFault>
 }

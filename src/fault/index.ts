@@ -1,5 +1,19 @@
+import { ballast, inodes, thin } from './ballast.js'
 import type { FaultKind } from './fault.js'
-import { ballast } from './ballast.js'
+import { fileSize, qgroup } from './limits.js'
+import { chmod, chown, immutable } from './permissions.js'
+import { fsError, readOnlyMount } from './read-only.js'
 
 /** Every fault there is. */
-export const FAULTS: readonly [FaultKind, ...FaultKind[]] = [ballast]
+export const FAULTS: readonly [FaultKind, ...FaultKind[]] = [
+  ballast,
+  inodes,
+  fileSize,
+  qgroup,
+  thin,
+  chmod,
+  chown,
+  immutable,
+  readOnlyMount,
+  fsError,
+]

@@ -89,6 +89,8 @@ export type WorldEvent =
       readonly refusals: readonly ErrorKind[]
       /** One of these, seen by the target or a probe, proves that the fault was there. */
       readonly errnos: readonly string[]
+      /** Set where the fault takes the permission to read away as well: no promise to read holds then. */
+      readonly stopsReads?: true
       /** In words, with figures: 'ballast of 3,145,728 bytes, 0 bytes free'. */
       readonly detail: string
     }

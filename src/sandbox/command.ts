@@ -34,7 +34,15 @@ export function command(...argv: readonly [string, ...string[]]): Promise<string
       { env: { ...process.env, PATH: COMMAND_PATH, LC_ALL: 'C' }, maxBuffer: 16 * 1024 * 1024 },
       (error, stdout, stderr) => {
         if (error === null) resolve(stdout)
-        else reject(new CommandError(argv, typeof error.code === 'number' ? error.code : undefined, stderr.trim(), error))
+        else
+          reject(
+            new CommandError(
+              argv,
+              typeof error.code === 'number' ? error.code : undefined,
+              stderr.trim(),
+              error,
+            ),
+          )
       },
     )
   })

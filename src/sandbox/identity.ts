@@ -2,8 +2,9 @@
  * Whom the target runs as. Root, and root of a user namespace, may write whatever the mode says
  * (CAP_DAC_OVERRIDE), so `chmod -w` bites only a process without capabilities: capabilities(7).
  */
+
+import { CommandError, command } from './command.js'
 import type { Isolation } from './isolation.js'
-import { command, CommandError } from './command.js'
 
 export interface Identity {
   /** Owner of the data directory, as the sandboxed process numbers users. */
@@ -25,7 +26,14 @@ function otherUser(uid: number, gid: number): Identity {
     uid,
     gid,
     description: `uid ${uid}, no capabilities`,
-    wrap: (argv) => ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', ...NO_CAPABILITIES, ...argv],
+    wrap: (argv) => [
+      'setpriv',
+      `--reuid=${uid}`,
+      `--regid=${gid}`,
+      '--clear-groups',
+      ...NO_CAPABILITIES,
+      ...argv,
+    ],
   }
 }
 

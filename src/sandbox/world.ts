@@ -25,7 +25,8 @@ export interface World {
 /** @param borrowed the directory to work in where there are no namespaces */
 export async function enterWorld(isolation: Isolation, borrowed: string | undefined): Promise<World> {
   if (isolation === 'none') {
-    if (borrowed === undefined) throw new HostError('without namespaces the sandbox needs a borrowed directory')
+    if (borrowed === undefined)
+      throw new HostError('without namespaces the sandbox needs a borrowed directory')
     return { isolation, place: borrowed, hostProc: undefined, killStrays: async () => undefined }
   }
   const mountPoint = MOUNT_POINTS.find((candidate) => existsSync(candidate))

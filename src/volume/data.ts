@@ -1,14 +1,19 @@
-/** What every kind of volume shares: the target's directory on it, and the question how much room is left. */
+/** What every kind of volume shares: the target's directories on it, and the question how much room is left. */
 import { chown, mkdir, statfs } from 'node:fs/promises'
 import path from 'node:path'
 import type { VolumeSpace } from './volume.js'
 
-/** Makes the target's own directory on a freshly made file system. */
-export async function makeData(root: string, owner: { uid: number; gid: number }): Promise<string> {
-  const data = path.join(root, 'data')
-  await mkdir(data, { mode: 0o755 })
-  await chown(data, owner.uid, owner.gid)
-  return data
+interface Owner {
+  readonly uid: number
+  readonly gid: number
+}
+
+/** Makes a directory that belongs to the target's user, on a freshly made file system. */
+export async function ownedDirectory(root: string, name: 'data' | 'probes', owner: Owner): Promise<string> {
+  const directory = path.join(root, name)
+  await mkdir(directory, { mode: 0o755 })
+  await chown(directory, owner.uid, owner.gid)
+  return directory
 }
 
 /** Room as somebody without privileges sees it: statfs(2). */

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
-import { makeData, spaceOf } from './data.js'
+import { ownedDirectory, spaceOf } from './data.js'
 import type { VolumeKind } from './volume.js'
 
 /** A plain directory of the sandbox's private tmpfs: no quota, for faults that are about permissions. */
@@ -16,7 +16,8 @@ export const directory: VolumeKind = {
     return {
       kind: 'directory',
       root,
-      data: await makeData(root, owner),
+      data: await ownedDirectory(root, 'data', owner),
+      probes: await ownedDirectory(root, 'probes', owner),
       space: () => spaceOf(root),
       remount: async () => undefined,
       unmount: async () => undefined,

@@ -6,7 +6,7 @@ import { mkdir, open } from 'node:fs/promises'
 import path from 'node:path'
 import { command } from '../sandbox/command.js'
 import type { Need } from '../sandbox/need.js'
-import { makeData, spaceOf } from './data.js'
+import { ownedDirectory, spaceOf } from './data.js'
 import type { MountedVolume, VolumeKind, VolumeSpec } from './volume.js'
 
 interface LoopFileSystem {
@@ -50,13 +50,23 @@ async function mountImage(
   await makeSparse(image, spec.size)
   await command(...fileSystem.mkfs(spec, image))
   const mount = () =>
-    command('mount', '-n', '-t', fileSystem.kind, '-o', `loop,nosuid,nodev,${fileSystem.mountOptions}`, image, root)
+    command(
+      'mount',
+      '-n',
+      '-t',
+      fileSystem.kind,
+      '-o',
+      `loop,nosuid,nodev,${fileSystem.mountOptions}`,
+      image,
+      root,
+    )
   await mount()
   const data = await fileSystem.makeData(root, owner)
   return {
     kind: fileSystem.kind,
     root,
     data,
+    probes: await ownedDirectory(root, 'probes', owner),
     device: await deviceOf(root),
     under,
     space: () => spaceOf(root),
@@ -97,7 +107,7 @@ export const ext4 = loopVolume({
     ...(spec.inodes === undefined ? [] : ['-N', String(spec.inodes)]),
     image,
   ],
-  makeData,
+  makeData: (root, owner) => ownedDirectory(root, 'data', owner),
 })
 
 export const xfs = loopVolume({
@@ -108,7 +118,7 @@ export const xfs = loopVolume({
   defaultSize: 300 * 1024 * 1024,
   mountOptions: 'inode64',
   mkfs: (_spec, image) => ['mkfs.xfs', '-q', '-f', image],
-  makeData,
+  makeData: (root, owner) => ownedDirectory(root, 'data', owner),
 })
 
 export const btrfs = loopVolume({

@@ -1,7 +1,7 @@
-import path from 'node:path'
 import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
 import { command } from '../sandbox/command.js'
-import { makeData, spaceOf } from './data.js'
+import { ownedDirectory, spaceOf } from './data.js'
 import type { VolumeKind } from './volume.js'
 
 /** tmpfs(5): a quota in bytes and in inodes, given by the kernel to anybody who may mount. fsync does nothing on it. */
@@ -20,7 +20,8 @@ export const tmpfs: VolumeKind = {
     return {
       kind: 'tmpfs',
       root,
-      data: await makeData(root, owner),
+      data: await ownedDirectory(root, 'data', owner),
+      probes: await ownedDirectory(root, 'probes', owner),
       space: () => spaceOf(root),
       remount: async () => undefined,
       unmount: async () => void (await command('umount', '-n', root)),

@@ -31,6 +31,8 @@ export interface MountedVolume {
   readonly root: string
   /** The target's own directory on it, and the only one it is told of. */
   readonly data: string
+  /** Beside it, a directory of the target's user for probes, so that they leave the target's files alone. */
+  readonly probes: string
   /** The block device, of the loop kinds. */
   readonly device?: string
   /** The directory that holds the backing image, of the loop kinds. */

@@ -1,0 +1,113 @@
+/**
+ * Direct evidence: the kernel's own trace of system calls that failed, of the target's processes alone
+ * (tracefs, event raw_syscalls/sys_exit, in an instance of its own). Root only.
+ */
+import { constants } from 'node:os'
+import { existsSync, mkdirSync, readFileSync, readlinkSync, rmdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { command, CommandError } from '../sandbox/command.js'
+
+const MOUNT_POINT = '/sys/kernel/tracing'
+const EVENT = 'events/raw_syscalls/sys_exit'
+/** Room for some hundred failed calls on each processor; a full buffer drops the oldest, and one is enough. */
+const BUFFER_KIB = 32
+
+/** The name of every instance begins with this, followed by the process that has to remove it. */
+export const INSTANCE_PREFIX = 'lightning-chaos-'
+
+export class KernelTrace {
+  readonly #directory: string
+  readonly #hostProc: string
+
+  private constructor(directory: string, hostProc: string) {
+    this.#directory = directory
+    this.#hostProc = hostProc
+  }
+
+  /**
+   * @param owner names the run, so that its janitor finds what a killed sandbox left
+   * @param hostProc the /proc in which processes have the numbers that the kernel uses
+   * @returns undefined where this host has no such trace for us
+   */
+  static async open(owner: string, hostProc: string): Promise<KernelTrace | undefined> {
+    if (!(await mountTracefs())) return undefined
+    const directory = path.join(MOUNT_POINT, 'instances', `${INSTANCE_PREFIX}${owner}-${readlinkSync(path.join(hostProc, 'self'))}`)
+    mkdirSync(directory)
+    const trace = new KernelTrace(directory, hostProc)
+    trace.#write('buffer_size_kb', String(BUFFER_KIB))
+    trace.#write('options/event-fork', '1')
+    return trace
+  }
+
+  /** Follows one of our own children, and everything that it starts. */
+  follow(pid: number): void {
+    const self = readlinkSync(path.join(this.#hostProc, 'self'))
+    const children = readFileSync(path.join(this.#hostProc, self, 'task', self, 'children'), 'latin1')
+    const hostPid = children.split(' ').find((child) => child !== '' && this.#innerPid(child) === pid)
+    if (hostPid !== undefined) this.#write('set_event_pid', hostPid)
+  }
+
+  /** Starts counting the calls that fail with one of the errors. */
+  arm(errnos: readonly string[]): void {
+    const filter = errnos.map((errno) => `ret == -${errnoNumber(errno)}`).join(' || ')
+    this.#write(`${EVENT}/filter`, filter)
+    this.#write('trace', '')
+    this.#write(`${EVENT}/enable`, '1')
+  }
+
+  /** @returns how often each error was seen since `arm` */
+  counts(): ReadonlyMap<string, number> {
+    const text = readFileSync(path.join(this.#directory, 'trace'), 'latin1')
+    const counts = new Map<string, number>()
+    for (const [, number] of text.matchAll(/sys_exit: NR \d+ = -(\d+)/g)) {
+      const errno = errnoName(Number(number))
+      counts.set(errno, (counts.get(errno) ?? 0) + 1)
+    }
+    return counts
+  }
+
+  disarm(): void {
+    this.#write(`${EVENT}/enable`, '0')
+  }
+
+  close(): void {
+    rmdirSync(this.#directory)
+  }
+
+  /** The number that a process has in the innermost pid namespace: proc_pid_status(5), NSpid. */
+  #innerPid(hostPid: string): number {
+    const status = readFileSync(path.join(this.#hostProc, hostPid, 'status'), 'latin1')
+    return Number(/^NSpid:.*?(\d+)$/m.exec(status)?.[1])
+  }
+
+  #write(file: string, text: string): void {
+    // set_event_pid adds when it is appended to, and replaces when it is truncated
+    writeFileSync(path.join(this.#directory, file), text, { flag: file === 'set_event_pid' ? 'a' : 'w' })
+  }
+}
+
+/** Mounts tracefs in our own mount namespace where the host has not. */
+export async function mountTracefs(): Promise<boolean> {
+  if (existsSync(path.join(MOUNT_POINT, 'instances'))) return canTrace()
+  if (!existsSync(MOUNT_POINT)) return false
+  try {
+    await command('mount', '-n', '-t', 'tracefs', 'tracefs', MOUNT_POINT)
+  } catch (error) {
+    if (error instanceof CommandError) return false // not allowed here: no direct evidence, and doctor says so
+    throw error
+  }
+  return canTrace()
+}
+
+function canTrace(): boolean {
+  return existsSync(path.join(MOUNT_POINT, EVENT))
+}
+
+function errnoNumber(name: string): number {
+  return constants.errno[name as keyof typeof constants.errno]
+}
+
+function errnoName(number: number): string {
+  const found = Object.entries(constants.errno).find(([, value]) => value === number)
+  return found?.[0] ?? `errno ${number}`
+}

@@ -1,0 +1,93 @@
+/** Faults that leave no room for the target alone: a limit of its process, and a quota of its directory. */
+import { readdir, readFile, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { InternalError } from '../errors.js'
+import { probeWrite } from '../evidence/probe.js'
+import { command } from '../sandbox/command.js'
+import type { FaultKind, FaultWorld } from './fault.js'
+
+export const fileSize: FaultKind = {
+  kind: 'file-size',
+  title: 'RLIMIT_FSIZE of the running process: no file may grow any further',
+  family: 'full',
+  errnos: ['EFBIG'],
+  refusals: ['disk-full'],
+  needs: ['prlimit'],
+  parameters: {
+    room: { type: 'size', default: 0, about: 'Bytes that files may still grow beyond the largest there is' },
+  },
+  async inject(world, parameters) {
+    const pid = world.targetPid
+    if (pid === undefined)
+      throw new InternalError('file-size limits a running process, and no target is running')
+    const limit = (await largestFile(world.volume.data)) + Number(parameters.room)
+    await setLimit(world, pid, String(limit))
+    return {
+      detail: `no file may grow beyond ${limit} bytes`,
+      async probe() {
+        const inForce = /^Max file size\s+(\d+)/m.exec(await readFile(`/proc/${pid}/limits`, 'latin1'))?.[1]
+        if (inForce !== String(limit)) return undefined
+        const before = ['prlimit', `--fsize=${Math.min(limit, 4096)}:`, 'env', '--ignore-signal=XFSZ']
+        const result = await probeWrite(world.asTarget, world.volume.probes, before)
+        return (
+          result && { ...result, detail: `${result.detail}, with the limit that /proc/${pid}/limits shows` }
+        )
+      },
+      async heal() {
+        await setLimit(world, pid, 'unlimited')
+        return 'the limit lifted'
+      },
+    }
+  },
+}
+
+/** prlimit(2) on another process wants the same user, so it runs as the target. Only the soft limit moves. */
+async function setLimit(world: FaultWorld, pid: number, limit: string): Promise<void> {
+  const [file, ...args] = world.asTarget(['prlimit', '--pid', String(pid), `--fsize=${limit}:`])
+  await command(file!, ...args)
+}
+
+async function largestFile(directory: string): Promise<number> {
+  const sizes = await Promise.all(
+    (await readdir(directory)).map(async (name) => (await stat(path.join(directory, name))).size),
+  )
+  return Math.max(0, ...sizes)
+}
+
+export const qgroup: FaultKind = {
+  kind: 'qgroup',
+  title: "A quota on the target's directory: a btrfs qgroup",
+  family: 'full',
+  errnos: ['EDQUOT'],
+  refusals: ['disk-full', 'quota'],
+  needs: ['mkfs.btrfs'],
+  volumes: ['btrfs'],
+  parameters: {
+    leave: { type: 'size', default: 0, about: 'Bytes that the target may still write' },
+  },
+  async inject(world, parameters) {
+    const { root, data } = world.volume
+    await command('btrfs', 'quota', 'enable', root)
+    await command('btrfs', 'quota', 'rescan', '-w', root)
+    await command('sync', '--file-system', data)
+    const limit = (await usage(data)) + Number(parameters.leave)
+    await command('btrfs', 'qgroup', 'limit', String(limit), data)
+    return {
+      detail: `quota of ${limit} bytes, of which ${Number(parameters.leave)} are free`,
+      probe: () => probeWrite(world.asTarget, data),
+      async heal() {
+        await command('btrfs', 'qgroup', 'limit', 'none', data)
+        return 'the quota lifted'
+      },
+    }
+  },
+}
+
+/** Bytes that count against the quota of a subvolume: the second column of `btrfs qgroup show`. */
+async function usage(data: string): Promise<number> {
+  const rows = await command('btrfs', 'qgroup', 'show', '--raw', '-f', data)
+  const referenced = /^\d+\/\d+\s+(\d+)/m.exec(rows)?.[1]
+  if (referenced === undefined)
+    throw new InternalError(`no usage in the output of btrfs qgroup show: ${rows}`)
+  return Number(referenced)
+}

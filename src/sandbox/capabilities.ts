@@ -1,0 +1,84 @@
+/** Tries, inside a sandbox, what the host can do. Nothing is guessed from a version or a file that is there. */
+import { constants } from 'node:fs'
+import { access, mkdtemp, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { HostError } from '../errors.js'
+import { mountTracefs } from '../evidence/kernel-trace.js'
+import { VOLUMES } from '../volume/index.js'
+import type { MountedVolume, VolumeKindName } from '../volume/volume.js'
+import { command } from './command.js'
+import { identityFor } from './identity.js'
+import { type Capability, NEEDS, type Need } from './need.js'
+import type { World } from './world.js'
+
+/** Tries one need after the other, on volumes that are gone again afterwards. */
+export async function checkCapabilities(world: World, needs: readonly Need[]): Promise<readonly Capability[]> {
+  const found: Capability[] = []
+  for (const need of needs) found.push(await checkCapability(world, need))
+  return found
+}
+
+async function checkCapability(world: World, need: Need): Promise<Capability> {
+  try {
+    await CHECKS[need](world)
+    return { need, ok: true }
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    return { need, ok: false, why, fix: NEEDS[need].fix }
+  }
+}
+
+const CHECKS: Readonly<Record<Need, (world: World) => Promise<void>>> = {
+  tmpfs: (world) => withVolume(world, 'tmpfs', async () => undefined),
+  async root({ isolation }) {
+    if (isolation !== 'root') throw new HostError(`trials are isolated by '${isolation}', which has no real root`)
+  },
+  async loop() {
+    await access('/dev/loop-control', constants.R_OK | constants.W_OK)
+  },
+  'mkfs.ext4': (world) => withVolume(world, 'ext4', async () => undefined),
+  'mkfs.xfs': (world) => withVolume(world, 'xfs', async () => undefined),
+  'mkfs.btrfs': (world) =>
+    withVolume(world, 'btrfs', async ({ root }) => void (await command('btrfs', 'quota', 'enable', root))),
+  immutable: (world) =>
+    withVolume(world, 'ext4', async ({ data }) => {
+      const file = path.join(data, 'immutable')
+      await writeFile(file, '')
+      await command('chattr', '+i', file)
+      await command('chattr', '-i', file)
+    }),
+  async 'other-user'({ isolation }) {
+    if (isolation !== 'root') throw new HostError(`trials are isolated by '${isolation}', which has one user only`)
+    await runAsTarget(isolation, ['true'])
+  },
+  'fs-error': (world) =>
+    withVolume(world, 'ext4', ({ device }) =>
+      access(path.join('/sys/fs/ext4', path.basename(device ?? ''), 'trigger_fs_error'), constants.W_OK),
+    ),
+  prlimit: ({ isolation }) =>
+    runAsTarget(isolation, ['prlimit', '--fsize=4096:', 'env', '--ignore-signal=XFSZ', 'true']),
+  async 'kernel-trace'({ hostProc }) {
+    if (hostProc === undefined || !(await mountTracefs())) {
+      throw new HostError('tracefs cannot be mounted, or has no raw_syscalls/sys_exit')
+    }
+  },
+}
+
+async function runAsTarget(isolation: World['isolation'], argv: readonly string[]): Promise<void> {
+  const [file, ...args] = (await identityFor(isolation, [])).wrap(argv)
+  await command(file!, ...args)
+}
+
+async function withVolume(
+  world: World,
+  kind: VolumeKindName,
+  use: (volume: MountedVolume) => Promise<void>,
+): Promise<void> {
+  const place = await mkdtemp(path.join(world.place, `${kind}-`))
+  const volume = await VOLUMES[kind].mount({ kind, size: VOLUMES[kind].defaultSize }, place, { uid: 0, gid: 0 })
+  try {
+    await use(volume)
+  } finally {
+    await volume.unmount()
+  }
+}

@@ -1,0 +1,73 @@
+/** The faults that are on in a trial, and the evidence for them. */
+import type { KernelTrace } from '../evidence/kernel-trace.js'
+import type { ActiveFault, FaultKind, FaultWorld, Parameters } from '../fault/fault.js'
+import { FAULTS } from '../fault/index.js'
+import { InternalError } from '../errors.js'
+import type { Recorder } from './recorder.js'
+
+interface On {
+  readonly kind: FaultKind
+  readonly active: ActiveFault
+}
+
+export class Faults {
+  readonly #recorder: Recorder
+  readonly #trace: KernelTrace | undefined
+  #on: On[] = []
+
+  constructor(recorder: Recorder, trace: KernelTrace | undefined) {
+    this.#recorder = recorder
+    this.#trace = trace
+  }
+
+  get any(): boolean {
+    return this.#on.length > 0
+  }
+
+  /** What the fault that was injected first does to the target. */
+  get family() {
+    return this.#on[0]?.kind.family
+  }
+
+  async inject(name: string, parameters: Parameters, world: FaultWorld): Promise<void> {
+    const kind = FAULTS.find((fault) => fault.kind === name)
+    if (kind === undefined) throw new InternalError(`there is no fault '${name}'`)
+    // armed first: the target may run into the fault while it is still being injected
+    this.#trace?.arm([...new Set([kind, ...this.#on.map((on) => on.kind)].flatMap((each) => each.errnos))])
+    const active = await kind.inject(world, parameters)
+    this.#on.push({ kind, active })
+    this.#record('inject', kind, active.detail, active.stopsReads)
+    await this.#probe()
+  }
+
+  async heal(): Promise<void> {
+    await this.#probe()
+    this.#readTrace()
+    for (const { kind, active } of this.#on.reverse()) {
+      this.#record('heal', kind, await active.heal())
+    }
+    this.#on = []
+  }
+
+  #record(action: 'inject' | 'heal', kind: FaultKind, detail: string, stopsReads = false): void {
+    const { family, refusals, errnos } = kind
+    const reads = stopsReads ? ({ stopsReads: true } as const) : {}
+    this.#recorder.record({ type: 'fault', action, fault: kind.kind, family, refusals, errnos, ...reads, detail })
+  }
+
+  async #probe(): Promise<void> {
+    for (const { active } of this.#on) {
+      const result = await active.probe()
+      if (result !== undefined) this.#recorder.record({ type: 'evidence', grade: 'probe', count: 1, ...result })
+    }
+  }
+
+  #readTrace(): void {
+    if (this.#trace === undefined || !this.any) return
+    this.#trace.disarm()
+    for (const [errno, count] of this.#trace.counts()) {
+      const detail = `${count} system calls of the target failed with ${errno} (kernel trace)`
+      this.#recorder.record({ type: 'evidence', grade: 'direct', errno, count, detail })
+    }
+  }
+}

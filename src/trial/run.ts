@@ -1,0 +1,265 @@
+/** One trial's life, from top to bottom. Everything that happens becomes an event; nothing is judged here. */
+import type { KernelTrace } from '../evidence/kernel-trace.js'
+import type { Event, FaultFamily } from '../history/events.js'
+import { type PlannedStep, planSteps } from '../scenario/plan.js'
+import type { Identity } from '../sandbox/identity.js'
+import type { World } from '../sandbox/world.js'
+import { VOLUMES } from '../volume/index.js'
+import type { MountedVolume } from '../volume/volume.js'
+import { createWorkload, type Mix, type Workload } from '../workload/workload.js'
+import { Driver, RUNNER } from './driver.js'
+import { Faults } from './faults.js'
+import { Recorder } from './recorder.js'
+import { Session } from './session.js'
+import type { Trial } from './trial.js'
+
+export interface TrialEnvironment {
+  readonly world: World
+  readonly identity: Identity
+  readonly trace: KernelTrace | undefined
+  emit(event: Event): void
+}
+
+/** What is left of a trial once it has run, beside its history. */
+export interface Finished {
+  readonly target: { readonly name: string; readonly version: string } | undefined
+  readonly log: string
+  /** The target's files, still there. */
+  readonly data: string
+  unmount(): Promise<void>
+}
+
+export async function runTrial(trial: Trial, environment: TrialEnvironment): Promise<Finished> {
+  const { world, identity } = environment
+  const { kind, size, inodes, thin } = trial.scenario.volume
+  const spec = { kind, size: size ?? VOLUMES[kind].defaultSize, inodes, thin }
+  const volume = await VOLUMES[kind].mount(spec, world.place, identity)
+  const steps = planSteps(trial.scenario)
+  const run = new TrialRun(trial, environment, volume, steps.filter((step) => step.do === 'pad').length)
+  for (const step of steps) await run.perform(step)
+  return run.finish()
+}
+
+/** Between two attempts to write after a heal, in milliseconds. */
+const RESUME_PAUSE = 20
+/** How long a store is given to notice by itself that a fault that was not about room is gone, in milliseconds. */
+const NOTICE_MS = 100
+/** Writes in a row that have to succeed before writes count as back. */
+const RESUMED_AFTER = 3
+/** Most entries, and most bytes of values, that one scan of a read-back asks for. */
+const VERIFY_LIMIT = 500
+const VERIFY_BYTES = 8 * 1024 * 1024
+/** Values of `pad` begin at this size, in bytes. */
+const PAD_SIZE = 64
+
+class TrialRun {
+  readonly #trial: Trial
+  readonly #volume: MountedVolume
+  readonly #identity: Identity
+  readonly #recorder: Recorder
+  readonly #workload: Workload
+  readonly #driver: Driver
+  readonly #session: Session
+  readonly #faults: Faults
+  /** The family of what was healed last, until writes are back. */
+  #healed: FaultFamily | undefined
+
+  /** How many pads a trial of this scenario writes: the next trial's sizes go on from there. */
+  readonly #pads: number
+  #padded = 0
+
+  constructor(
+    trial: Trial,
+    { world, identity, trace, emit }: TrialEnvironment,
+    volume: MountedVolume,
+    pads: number,
+  ) {
+    this.#pads = pads
+    this.#trial = trial
+    this.#volume = volume
+    this.#identity = identity
+    const recorder = new Recorder(emit)
+    this.#recorder = recorder
+    const spec = trial.scenario.workload
+    this.#workload = createWorkload(trial.seed, spec)
+    this.#driver = new Driver(trial.seed, spec, this.#workload, recorder)
+    this.#faults = new Faults(recorder, trace)
+    const command = trial.target.command.map((word) => word.replaceAll('{dir}', volume.data))
+    this.#session = new Session({
+      command: identity.wrap(command),
+      environment: { ...process.env, ...trial.target.environment } as Record<string, string>,
+      cwd: process.cwd(),
+      data: volume.data,
+      answerMs: trial.limits.answerMs,
+      recorder,
+      onProcess: (pid) => trace?.follow(pid),
+      killStrays: () => world.killStrays(),
+    })
+    recorder.record({ type: 'phase', phase: 'healthy' })
+  }
+
+  async perform(step: PlannedStep): Promise<void> {
+    switch (step.do) {
+      case 'start':
+        return this.#session.start()
+      case 'stop':
+        this.#recordRestart()
+        return this.#session.stop()
+      case 'kill':
+        this.#recordRestart()
+        return this.#session.kill()
+      case 'reopen':
+        return this.#session.reopen()
+      case 'inject':
+        return this.#inject(step)
+      case 'heal':
+        return this.#heal()
+      case 'resume':
+        return this.#resume()
+      case 'verify':
+        return this.#verify()
+      case 'run':
+        return this.#run(step)
+      case 'deletes':
+        return this.#delete(step.keys)
+      case 'compact':
+        return this.#compact()
+      case 'pad':
+        return this.#pad()
+    }
+  }
+
+  finish(): Finished {
+    const { hello } = this.#session
+    return {
+      target: hello && { name: hello.name, version: hello.version },
+      log: this.#session.log,
+      data: this.#volume.data,
+      unmount: async () => {
+        await this.#session.kill()
+        await this.#volume.unmount()
+      },
+    }
+  }
+
+  async #inject({ do: _, fault, round: __, ...parameters }: Extract<PlannedStep, { do: 'inject' }>): Promise<void> {
+    await this.#faults.inject(fault, parameters, {
+      volume: this.#volume,
+      targetPid: this.#session.pid,
+      asTarget: (command) => this.#identity.wrap(command),
+    })
+    this.#recorder.record({ type: 'phase', phase: 'faulted' })
+  }
+
+  async #heal(): Promise<void> {
+    if (!this.#faults.any) return
+    this.#healed = this.#faults.family
+    await this.#faults.heal()
+    this.#recorder.record({ type: 'phase', phase: 'healed' })
+  }
+
+  #recordRestart(): void {
+    if (this.#healed !== undefined) this.#recorder.record({ type: 'phase', phase: 'restarted' })
+  }
+
+  async #run({ operations, mix, until }: Extract<PlannedStep, { do: 'run' }>): Promise<void> {
+    const target = this.#session.open
+    if (target === undefined) return
+    const wanted = mix ?? this.#trial.scenario.workload.mix
+    const supported = (['put', 'delete', 'batch', 'get', 'scan'] as const).map(
+      (op) => [op, this.#session.supports(op) ? wanted[op] : 0] as const,
+    )
+    await this.#driver.run(target, {
+      operations,
+      mix: Object.fromEntries(supported) as unknown as Mix,
+      untilRefused: until === 'refused',
+    })
+  }
+
+  async #delete(keys: number): Promise<void> {
+    for (const key of this.#workload.keys.slice(0, keys)) {
+      const target = this.#session.open
+      if (target === undefined || !this.#session.supports('delete')) return
+      await this.#driver.perform(target, RUNNER, this.#workload.delete(this.#driver.takeIndex(), key))
+    }
+  }
+
+  async #compact(): Promise<void> {
+    const target = this.#session.open
+    if (target === undefined || !this.#session.supports('compact')) return
+    await this.#driver.perform(target, RUNNER, { f: 'compact' })
+  }
+
+  async #pad(): Promise<void> {
+    const target = this.#session.open
+    if (target === undefined) return
+    const size = PAD_SIZE + this.#trial.index * this.#pads + this.#padded
+    this.#padded += 1
+    const key = this.#workload.keys[0]!
+    await this.#driver.perform(target, RUNNER, this.#workload.put(this.#driver.takeIndex(), key, size))
+  }
+
+  /** Waits for writes to come back: by themselves, then with a reopen, then with a restart. */
+  async #resume(): Promise<void> {
+    const { resumeMs } = this.#trial.limits
+    const patience = this.#healed === 'full' || this.#healed === undefined ? resumeMs : NOTICE_MS
+    const attempts = [
+      { how: 'in-place', first: async () => undefined, patience },
+      { how: 'reopen', first: () => this.#session.reopen(), patience: NOTICE_MS },
+      { how: 'restart', first: () => this.#restart(), patience: resumeMs },
+    ] as const
+    for (const { how, first, patience } of attempts) {
+      await first()
+      const tries = await this.#writeUntilAcked(patience)
+      if (tries === undefined) continue
+      this.#recorder.record({ type: 'resume', how, detail: `writes are back after ${tries} tries` })
+      return
+    }
+    this.#recorder.record({ type: 'resume', how: 'never', detail: `no write was acked within ${resumeMs} ms` })
+  }
+
+  async #restart(): Promise<void> {
+    await this.#session.kill()
+    await this.#session.start()
+  }
+
+  /** @returns how many writes it took until several in a row were acked; undefined where they never were */
+  async #writeUntilAcked(patience: number): Promise<number | undefined> {
+    const deadline = performance.now() + patience
+    for (let tries = 1, inARow = 0; ; tries += 1) {
+      const target = this.#session.open
+      if (target === undefined) return undefined
+      const index = this.#driver.takeIndex()
+      const key = this.#workload.keys[tries % this.#workload.keys.length]!
+      const outcome = await this.#driver.perform(target, RUNNER, this.#workload.put(index, key, PAD_SIZE))
+      inARow = outcome.type === 'ok' ? inARow + 1 : 0
+      if (inARow === RESUMED_AFTER) return tries
+      if (inARow === 0) {
+        if (performance.now() > deadline) return undefined
+        await new Promise((resolve) => setTimeout(resolve, RESUME_PAUSE))
+      }
+    }
+  }
+
+  /** Reads everything back, by scan and by get. What it sees is final: nothing else is under way. */
+  async #verify(): Promise<void> {
+    const target = this.#session.open
+    if (target === undefined) return
+    this.#recorder.record({ type: 'verify', action: 'begin' })
+    const { sizes } = this.#trial.scenario.workload
+    const largest = 'fixed' in sizes ? sizes.fixed : sizes.largest
+    const limit = Math.max(1, Math.min(VERIFY_LIMIT, Math.floor(VERIFY_BYTES / Math.max(1, largest))))
+    for (let after: string | null = null; ; ) {
+      const outcome = await this.#driver.perform(target, RUNNER, { f: 'scan', after, limit })
+      if (outcome.type !== 'ok') return
+      const entries = outcome.body.entries ?? []
+      if (entries.length < limit) break
+      after = entries.at(-1)![0]
+    }
+    for (const key of this.#workload.keys) {
+      const outcome = await this.#driver.perform(target, RUNNER, { f: 'get', key })
+      if (outcome.type !== 'ok') return
+    }
+    this.#recorder.record({ type: 'verify', action: 'end' })
+  }
+}

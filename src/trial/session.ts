@@ -1,0 +1,151 @@
+/** The target's life in a trial: processes started and ended, the data directory opened and closed. */
+import { TargetGone, TargetProcess } from '../target/child.js'
+import type { DataOp, Hello, OpenMode, TargetError } from '../target/protocol.js'
+import type { Recorder } from './recorder.js'
+
+export interface SessionOptions {
+  /** Program and arguments, with the identity and the data directory in place. */
+  readonly command: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
+  readonly cwd: string
+  readonly data: string
+  readonly answerMs: number
+  readonly recorder: Recorder
+  /** Called with each new process, before it is asked anything. */
+  onProcess(pid: number): void
+  /** Called when a process has ended: ends what it left behind. */
+  killStrays(): Promise<void>
+}
+
+export class Session {
+  readonly #options: SessionOptions
+  #process: TargetProcess | undefined
+  #mode: OpenMode | undefined
+  #hello: Hello | undefined
+  #log = ''
+
+  constructor(options: SessionOptions) {
+    this.#options = options
+  }
+
+  /** The process, where one is running and has the directory open. */
+  get open(): TargetProcess | undefined {
+    return this.#mode === undefined ? undefined : this.#process
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.pid
+  }
+
+  get mode(): OpenMode | undefined {
+    return this.#mode
+  }
+
+  /** What the target said of itself when it was first started. */
+  get hello(): Hello | undefined {
+    return this.#hello
+  }
+
+  get log(): string {
+    return this.#log + (this.#process?.log() ?? '')
+  }
+
+  supports(op: DataOp): boolean {
+    return this.#hello?.ops.includes(op) ?? false
+  }
+
+  /** Starts a process, where none is running, and opens the directory. */
+  async start(): Promise<void> {
+    const { recorder } = this.#options
+    if (this.#process === undefined) {
+      const started = this.#spawn()
+      this.#process = started
+      try {
+        this.#hello = await started.hello()
+      } catch (error) {
+        ignoreGone(error)
+        return
+      }
+      recorder.record({ type: 'process', action: 'start', detail: `${this.#hello.name} ${this.#hello.version}` })
+    }
+    await this.#openDirectory()
+  }
+
+  /** Closes the directory and opens it again, in the same process. */
+  async reopen(): Promise<void> {
+    if (this.#process === undefined) return this.start()
+    await this.#close(this.#process)
+    await this.#openDirectory()
+  }
+
+  async stop(): Promise<void> {
+    const ending = this.#process
+    if (ending === undefined) return
+    if (this.#mode !== undefined) this.#options.recorder.record({ type: 'close' })
+    this.#mode = undefined
+    await ending.stop()
+    await this.#options.killStrays()
+  }
+
+  async kill(): Promise<void> {
+    this.#mode = undefined
+    await this.#process?.kill()
+    await this.#options.killStrays()
+  }
+
+  #spawn(): TargetProcess {
+    const { command, environment, cwd, answerMs, recorder, onProcess } = this.#options
+    const started = TargetProcess.start({
+      command,
+      environment,
+      cwd,
+      answerMs,
+      onEnd: (end) => {
+        if (end.action === 'not-started') return // hello rejects with the error
+        recorder.record({ type: 'process', action: end.action, detail: end.detail })
+        this.#log += started.log()
+        this.#process = undefined
+        this.#mode = undefined
+      },
+    })
+    if (started.pid !== undefined) onProcess(started.pid)
+    return started
+  }
+
+  async #openDirectory(): Promise<void> {
+    if (this.#process === undefined || this.#mode !== undefined) return
+    const { recorder, data } = this.#options
+    try {
+      const response = await this.#process.request({ op: 'open', dir: data })
+      if (response.ok) {
+        this.#mode = response.mode ?? 'read-write'
+        recorder.record({ type: 'open', ok: true, mode: this.#mode })
+      } else {
+        recorder.record({ type: 'open', ok: false, error: response.error })
+      }
+    } catch (error) {
+      ignoreGone(error)
+      recorder.record({ type: 'open', ok: false, error: goneWhileOpening(error) })
+    }
+  }
+
+  async #close(closing: TargetProcess): Promise<void> {
+    if (this.#mode === undefined) return
+    this.#mode = undefined
+    this.#options.recorder.record({ type: 'close' })
+    try {
+      await closing.request({ op: 'close' })
+    } catch (error) {
+      ignoreGone(error)
+    }
+  }
+}
+
+/** A target that is gone is told by its `process` event; everything else is ours. */
+function ignoreGone(error: unknown): asserts error is TargetGone {
+  if (!(error instanceof TargetGone)) throw error
+}
+
+function goneWhileOpening(error: TargetGone): TargetError {
+  return { code: 'GONE', kind: 'internal', recoverable: false, message: `while opening: ${error.detail}` }
+}
