@@ -12,7 +12,7 @@ const sizeExpected = "expected a size in bytes, such as 4096, '64KiB' or '8MiB'"
 const size = z
   .union(
     [
-      z.number().int(sizeExpected).min(0, sizeExpected),
+      z.number().int(sizeExpected).min(0, { error: sizeExpected, abort: true }),
       z
         .string()
         .refine((text) => parseSize(text) !== undefined, sizeExpected)
@@ -28,7 +28,7 @@ const count = z.number().int().min(1)
 function parameterSchema(spec: ParameterSpec) {
   switch (spec.type) {
     case 'size':
-      return size.default(spec.default).describe(spec.about)
+      return size.prefault(spec.default).describe(spec.about)
     case 'count':
       return z.number().int().min(0).default(spec.default).describe(spec.about)
     case 'boolean':
@@ -124,7 +124,7 @@ const workload = z
     depth: count.max(256).default(4).describe('Requests that each client keeps in flight'),
     sizes: z
       .union([z.strictObject({ fixed: size }), z.strictObject({ largest: size })])
-      .default({ largest: 65_536 })
+      .prefault({ largest: 65_536 })
       .describe('Sizes of values: fixed, or many from 0 to largest, around page boundaries too'),
     mix: mix.prefault({}),
   })
@@ -149,7 +149,7 @@ export const scenarioSchema = z
     workload: workload.prefault({}),
     timeline: z
       .array(stepSchema)
-      .min(1)
+      .min(1, { abort: true })
       .describe(
         'What happens, in order. Heal, resume, restart, verify, restart and verify follow by themselves',
       ),

@@ -1,0 +1,169 @@
+/** Finds and reads scenarios: the built-in ones by name, the user's own by path. */
+import { readdir, readFile, stat } from 'node:fs/promises'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { InternalError, UsageError } from '../errors.js'
+import { FAULTS } from '../fault/index.js'
+import { VOLUMES } from '../volume/index.js'
+import { checkScenario } from './check.js'
+import { nearest } from './nearest.js'
+import { type Scenario, scenarioSchema } from './schema.js'
+import { parseYaml } from './yaml.js'
+
+/** The package's own scenarios: as far away from dist/scenario as from src/scenario. */
+const BUILTIN_DIRECTORY = fileURLToPath(new URL('../../scenarios/', import.meta.url))
+const MAX_BYTES = 1024 * 1024
+const SUFFIX = /\.ya?ml$/
+
+const checkedSchema = scenarioSchema.superRefine((scenario, context) => {
+  for (const { path, text } of checkScenario(scenario, { volumes: VOLUMES, faults: FAULTS }))
+    context.addIssue({ code: 'custom', path: [...path], message: text })
+})
+
+/**
+ * Reads and checks a scenario file.
+ * @throws UsageError that says what is wrong with the file, with line and column where it is in the text
+ */
+export async function loadScenarioFile(file: string): Promise<Scenario> {
+  return parseYaml(file, await readText(file), checkedSchema)
+}
+
+async function readText(file: string): Promise<string> {
+  let bytes: Buffer
+  try {
+    const status = await stat(file)
+    if (status.isDirectory())
+      throw new UsageError(`${file}: is a directory, expected a scenario file`, {
+        hint: `name one: ${path.join(file, 'NAME.yaml')}`,
+      })
+    // Reading a FIFO or a device could wait, or go on, for ever.
+    if (!status.isFile())
+      throw new UsageError(`${file}: is not a file`, { hint: 'a scenario is a YAML file' })
+    if (status.size > MAX_BYTES)
+      throw new UsageError(`${file}: is ${status.size} bytes long, expected at most ${MAX_BYTES}`, {
+        hint: 'a scenario takes a few hundred bytes; is this the right file?',
+      })
+    bytes = await readFile(file)
+  } catch (error) {
+    throw error instanceof UsageError ? error : unreadable(file, error as NodeJS.ErrnoException)
+  }
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+    if (!text.includes('\0')) return text
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+  }
+  throw new UsageError(`${file}: is not a text in UTF-8`, {
+    hint: 'a scenario is a YAML file, saved as UTF-8',
+  })
+}
+
+function unreadable(file: string, cause: NodeJS.ErrnoException): UsageError {
+  switch (cause.code) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return new UsageError(`${file}: no such file`, {
+        hint: 'lightning-chaos list shows the built-in scenarios',
+        cause,
+      })
+    case 'EACCES':
+      return new UsageError(`${file}: may not be read`, { hint: `chmod +r ${file}`, cause })
+    default:
+      return new UsageError(`${file}: cannot be read: ${cause.message}`, { cause })
+  }
+}
+
+/** Names of the scenarios in a directory, sorted. A name is the path of its file, without the suffix. */
+async function namesIn(directory: string): Promise<string[]> {
+  const files = await readdir(directory, { recursive: true })
+  return files
+    .filter((file) => SUFFIX.test(file))
+    .map((file) => file.replace(SUFFIX, '').split(path.sep).join('/'))
+    .sort()
+}
+
+async function loadNamed(directory: string, name: string): Promise<Scenario> {
+  const file = path.join(directory, `${name}.yaml`)
+  const scenario = await loadScenarioFile(file)
+  if (scenario.name !== name)
+    throw new InternalError(`${file}: its name is '${scenario.name}', expected '${name}'`)
+  return scenario
+}
+
+/** Every built-in scenario, by name. */
+export async function builtinScenarios(): Promise<Scenario[]> {
+  return (await selectScenarios([])).map(({ scenario }) => scenario)
+}
+
+export interface Selected {
+  readonly scenario: Scenario
+  readonly source: { readonly builtin: true } | { readonly file: string }
+}
+
+/**
+ * The scenarios that the selectors name, each once, in the order in which they are named; all built-in ones where
+ * there is no selector. A selector is a family ('diskfull'), a name ('diskfull/flapping'), a pattern in which `*`
+ * stands for anything ('*\/chmod*'), or a file ('./my.yaml'; anything that ends so, or begins with a path).
+ *
+ * @param directory holds the built-in scenarios
+ * @throws UsageError for one that names nothing, with the name that was probably meant
+ */
+export async function selectScenarios(
+  selectors: readonly string[],
+  directory = BUILTIN_DIRECTORY,
+): Promise<Selected[]> {
+  const names = await namesIn(directory)
+  const selected = new Map<string, Selected>()
+  for (const selector of selectors.length === 0 ? ['*'] : selectors) {
+    for (const found of await select(selector, names, directory)) {
+      const other = selected.get(found.scenario.name)
+      if (other !== undefined && origin(other) !== origin(found))
+        throw new UsageError(
+          `two scenarios are called '${found.scenario.name}': ${origin(other)} and ${origin(found)}`,
+          { hint: 'give one of them another name' },
+        )
+      selected.set(found.scenario.name, found)
+    }
+  }
+  return [...selected.values()]
+}
+
+async function select(selector: string, names: readonly string[], directory: string): Promise<Selected[]> {
+  if (isFile(selector)) return [{ scenario: await loadScenarioFile(selector), source: { file: selector } }]
+  const matching = names.filter(matcher(selector))
+  if (matching.length === 0) throw unknown(selector, names)
+  return await Promise.all(
+    matching.map(async (name) => ({
+      scenario: await loadNamed(directory, name),
+      source: { builtin: true } as const,
+    })),
+  )
+}
+
+function isFile(selector: string): boolean {
+  return SUFFIX.test(selector) || /^\.{0,2}[/\\]|^\.{1,2}$/.test(selector) || path.isAbsolute(selector)
+}
+
+function matcher(selector: string): (name: string) => boolean {
+  if (!selector.includes('*')) return (name) => name === selector || name.startsWith(`${selector}/`)
+  const pattern = selector.split('*').map((literal) => literal.replace(/[\\^$.+?()[\]{}|]/g, '\\$&'))
+  const expression = new RegExp(`^${pattern.join('.*')}$`)
+  return (name) => expression.test(name)
+}
+
+function unknown(selector: string, names: readonly string[]): UsageError {
+  const families = new Set(names.map((name) => name.split('/')[0]!))
+  const near = nearest(selector, [...families, ...names])
+  const hint =
+    near === undefined
+      ? `there is ${[...families].join(', ')}; lightning-chaos list shows every scenario`
+      : `did you mean ${near}?`
+  return new UsageError(
+    selector.includes('*') ? `no scenario matches '${selector}'` : `no scenario is called '${selector}'`,
+    { hint },
+  )
+}
+
+function origin({ source }: Selected): string {
+  return 'file' in source ? path.resolve(source.file) : 'the built-in one'
+}

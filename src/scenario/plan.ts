@@ -1,0 +1,71 @@
+/** From a scenario to what is run: its trials, and the steps of each. Pure. */
+import { createHash } from 'node:crypto'
+import { FAULTS } from '../fault/index.js'
+import type { FlatStep, Scenario } from './schema.js'
+
+/** A step in its place. `round` counts the rounds of the repeat that it stands in, from 0; 0 outside of one. */
+export type PlannedStep = FlatStep & { readonly round: number }
+
+/** Two restarts, one by a kill and one by a stop: many bugs show only after the second. */
+const CLOSING = ['resume', 'verify', 'kill', 'start', 'verify', 'stop', 'start', 'verify'] as const
+
+/**
+ * The whole arc of a trial: start, the scenario's own timeline with every repeat unrolled, then whatever heals
+ * and starts again what the timeline left broken, and the closing restarts and read-backs.
+ */
+export function planSteps(scenario: Scenario): PlannedStep[] {
+  const own = scenario.timeline.flatMap((step): PlannedStep[] =>
+    step.do === 'repeat'
+      ? Array.from({ length: step.times }, (_, round) =>
+          step.steps.map((inner) => ({ ...inner, round })),
+        ).flat()
+      : [{ ...step, round: 0 }],
+  )
+  const steps: PlannedStep[] = [{ do: 'start', round: 0 }, ...own]
+  const add = (name: 'kill' | 'heal' | 'start' | (typeof CLOSING)[number]) =>
+    steps.push({ do: name, round: 0 })
+
+  if (unhealed(steps).length > 0) {
+    if (isRunning(steps) && unhealed(steps).some(healsStopped)) add('kill')
+    add('heal')
+  }
+  if (!isRunning(steps)) add('start')
+  for (const name of CLOSING) add(name)
+  return steps
+}
+
+function unhealed(steps: readonly PlannedStep[]): string[] {
+  const healedAt = steps.findLastIndex((step) => step.do === 'heal')
+  return steps.slice(healedAt + 1).flatMap((step) => (step.do === 'inject' ? [step.fault] : []))
+}
+
+function isRunning(steps: readonly PlannedStep[]): boolean {
+  return (
+    steps.findLast(({ do: name }) => name === 'start' || name === 'stop' || name === 'kill')?.do === 'start'
+  )
+}
+
+function healsStopped(fault: string): boolean {
+  return FAULTS.some(({ kind, healsStopped }) => kind === fault && healsStopped === true)
+}
+
+/** What tells one trial of a scenario from the next. */
+export interface TrialKey {
+  /** Twelve hex digits; everything random in the trial comes from here. */
+  readonly seed: string
+  readonly index: number
+}
+
+/**
+ * The trials of a scenario. A trial's seed hangs on the run's seed, the scenario's name and the trial's index alone,
+ * so it is the same whatever else runs, and in whatever order.
+ */
+export function planTrials(
+  scenario: Pick<Scenario, 'name' | 'trials'>,
+  options: { readonly seed: string; readonly trials?: number | undefined },
+): TrialKey[] {
+  return Array.from({ length: options.trials ?? scenario.trials }, (_, index) => {
+    const text = JSON.stringify([options.seed, scenario.name, index])
+    return { seed: createHash('sha256').update(text).digest('hex').slice(0, 12), index }
+  })
+}
