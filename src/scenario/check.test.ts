@@ -71,6 +71,11 @@ describe('checkScenario', () => {
     ['two faults and one heal', [inject, fsError, { do: 'stop' }, { do: 'heal' }, { do: 'start' }], []],
     ['restarts', [inject, { do: 'kill' }, { do: 'start' }, { do: 'stop' }, { do: 'start' }, run], []],
     [
+      'a second start after one that a fault may have stopped',
+      [inject, { do: 'kill' }, { do: 'start' }, run, { do: 'heal' }, { do: 'start' }],
+      [],
+    ],
+    [
       'a repeat that ends as it began',
       [{ do: 'repeat', times: 3, steps: [inject, run, { do: 'heal' }, { do: 'resume' }] }],
       [],

@@ -69,10 +69,13 @@ function* unrolled(timeline: Scenario['timeline'], rounds: number): Generator<Pl
   }
 }
 
+/** `maybe`: it was started while a fault was on, which may have kept it from opening. */
+type Running = 'yes' | 'no' | 'maybe'
+
 /** Plays the timeline through. A second round shows all that a repeat can do: each step sets the state, none counts. */
 function checkTimeline({ timeline, volume }: Scenario, { faults }: Kinds): Misfit[] {
   const misfits = new Map<string, Misfit>()
-  let running = true
+  let running: Running = 'yes'
   let healed = false
   let everInjected = false
   const active = new Map<string, Kinds['faults'][number]>()
@@ -84,8 +87,8 @@ function checkTimeline({ timeline, volume }: Scenario, { faults }: Kinds): Misfi
     }
     switch (step.do) {
       case 'start':
-        if (running) misfit('do', 'expected a stop or a kill before it: the target is running here')
-        running = true
+        if (running === 'yes') misfit('do', 'expected a stop or a kill before it: the target is running here')
+        running = active.size > 0 ? 'maybe' : 'yes'
         break
       case 'inject': {
         const fault = faults.find(({ kind }) => kind === step.fault)
@@ -100,17 +103,17 @@ function checkTimeline({ timeline, volume }: Scenario, { faults }: Kinds): Misfi
       }
       case 'heal': {
         if (active.size === 0) misfit('do', 'expected an inject before it: no fault is on here')
-        const stopped = running ? [...active.values()].find(({ healsStopped }) => healsStopped) : undefined
-        if (stopped !== undefined)
+        const stopped = [...active.values()].find(({ healsStopped }) => healsStopped)
+        if (stopped !== undefined && running !== 'no')
           misfit('do', `expected a stop or a kill before it: ${stopped.kind} heals only while no target runs`)
         active.clear()
         healed = true
         break
       }
       default:
-        if (!running) misfit('do', 'expected a start before it: the target is not running here')
+        if (running === 'no') misfit('do', 'expected a start before it: the target is not running here')
         if (step.do === 'resume' && (!healed || active.size > 0)) misfit('do', 'expected a heal before it')
-        if (step.do === 'stop' || step.do === 'kill') running = false
+        if (step.do === 'stop' || step.do === 'kill') running = 'no'
     }
   }
   if (!everInjected)
