@@ -1,0 +1,18 @@
+import type { Contract } from './contract.js'
+
+/**
+ * What SQLite promises in WAL mode with synchronous=FULL: everything, but for what its own documentation does not
+ * promise. Each reason says where it is written.
+ */
+export const SQLITE_CONTRACT: Contract = {
+  waived: {
+    'deletes-when-full':
+      'a commit, of a delete too, is appended to the WAL file: https://www.sqlite.org/wal.html#how_wal_works',
+    'compacts-when-full':
+      'a checkpoint writes into the database file, which may have to grow: https://www.sqlite.org/wal.html#checkpointing',
+    'opens-when-full':
+      'opening has to make the -wal and -shm files where they are not there: https://www.sqlite.org/wal.html#read_only_databases',
+    'opens-in-read-only-directory':
+      'the -wal and -shm files have to be there already, or the directory writable: https://www.sqlite.org/wal.html#read_only_databases',
+  },
+}
