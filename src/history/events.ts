@@ -91,6 +91,8 @@ export type WorldEvent =
       readonly errnos: readonly string[]
       /** Set where the fault takes the permission to read away as well: no promise to read holds then. */
       readonly stopsReads?: true
+      /** Of the family read-only: what it takes the permission to write from; absent where that is both. */
+      readonly blocks?: 'files' | 'directory'
       /** In words, with figures: 'ballast of 3,145,728 bytes, 0 bytes free'. */
       readonly detail: string
     }

@@ -11,11 +11,18 @@ export type EvidenceCount = Readonly<Record<string, { readonly direct: number; r
 /** What the judge says of a history. */
 export interface Judgement {
   readonly verdict: 'passed' | 'failed' | 'inconclusive'
+  /** Why it did not pass, in words. */
+  readonly reason?: string
   readonly violations: readonly Violation[]
   /** Broken promises that the contract does not make, so that they do not count. */
   readonly waived: readonly { readonly promise: PromiseId; readonly summary: string }[]
   readonly evidence: EvidenceCount
-  readonly operations: { readonly acked: number; readonly refused: number; readonly unknown: number; readonly reads: number }
+  readonly operations: {
+    readonly acked: number
+    readonly refused: number
+    readonly unknown: number
+    readonly reads: number
+  }
 }
 
 /** One trial's outcome. */
@@ -47,7 +54,11 @@ export interface ScenarioResult {
 
 export interface RunResult {
   readonly tool: { readonly name: string; readonly version: string }
-  readonly target: { readonly name: string; readonly version: string; readonly waived: Readonly<Partial<Record<PromiseId, string>>> }
+  readonly target: {
+    readonly name: string
+    readonly version: string
+    readonly waived: Readonly<Partial<Record<PromiseId, string>>>
+  }
   readonly isolation: string
   readonly seed: string
   /** ISO 8601, UTC. */
