@@ -2,12 +2,14 @@
  * Direct evidence: the kernel's own trace of system calls that failed, of the target's processes alone
  * (tracefs, event raw_syscalls/sys_exit, in an instance of its own). Root only.
  */
-import { constants } from 'node:os'
+
 import { existsSync, mkdirSync, readFileSync, readlinkSync, rmdirSync, writeFileSync } from 'node:fs'
+import { constants } from 'node:os'
 import path from 'node:path'
-import { command, CommandError } from '../sandbox/command.js'
+import { CommandError, command } from '../sandbox/command.js'
 
 const MOUNT_POINT = '/sys/kernel/tracing'
+export const INSTANCES = path.join(MOUNT_POINT, 'instances')
 const EVENT = 'events/raw_syscalls/sys_exit'
 /** Room for some hundred failed calls on each processor; a full buffer drops the oldest, and one is enough. */
 const BUFFER_KIB = 32
@@ -31,7 +33,10 @@ export class KernelTrace {
    */
   static async open(owner: string, hostProc: string): Promise<KernelTrace | undefined> {
     if (!(await mountTracefs())) return undefined
-    const directory = path.join(MOUNT_POINT, 'instances', `${INSTANCE_PREFIX}${owner}-${readlinkSync(path.join(hostProc, 'self'))}`)
+    const directory = path.join(
+      INSTANCES,
+      `${INSTANCE_PREFIX}${owner}-${readlinkSync(path.join(hostProc, 'self'))}`,
+    )
     mkdirSync(directory)
     const trace = new KernelTrace(directory, hostProc)
     trace.#write('buffer_size_kb', String(BUFFER_KIB))
@@ -88,7 +93,7 @@ export class KernelTrace {
 
 /** Mounts tracefs in our own mount namespace where the host has not. */
 export async function mountTracefs(): Promise<boolean> {
-  if (existsSync(path.join(MOUNT_POINT, 'instances'))) return canTrace()
+  if (existsSync(INSTANCES)) return canTrace()
   if (!existsSync(MOUNT_POINT)) return false
   try {
     await command('mount', '-n', '-t', 'tracefs', 'tracefs', MOUNT_POINT)

@@ -1,7 +1,7 @@
 /** Faults that leave no room: a neighbour's files on the same volume. */
 
 import type { FileHandle } from 'node:fs/promises'
-import { mkdir, open, readdir, rm, statfs } from 'node:fs/promises'
+import { mkdir, open, readdir, rm, statfs, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { InternalError } from '../errors.js'
 import { probeCreate, probeWrite } from '../evidence/probe.js'
@@ -27,6 +27,7 @@ export const ballast: FaultKind = {
       probe: () => probeWrite(world.asTarget, world.volume.probes),
       async heal() {
         await rm(file)
+        await settle(world.volume.root)
         return `ballast of ${size} bytes removed, ${(await world.volume.space()).freeBytes} bytes free`
       },
     }
@@ -68,7 +69,7 @@ export const inodes: FaultKind = {
   family: 'full',
   errnos: ['ENOSPC'],
   refusals: ['disk-full'],
-  needs: [],
+  needs: ['mount'],
   parameters: {
     leave: { type: 'count', default: 0, about: 'Inodes to leave free' },
   },
@@ -91,23 +92,33 @@ export const inodes: FaultKind = {
 const FALLOCATE_ABOVE = 8 * 1024 * 1024
 
 /**
- * Fills the file system that `file` lies on to the last byte, then gives `leave` bytes back.
+ * Fills the file system that `file` lies on to the last byte, but for `leave` bytes. These are taken first and given
+ * back last: to cut the ballast shorter can itself need room (btrfs).
  * @returns bytes that the file took
  */
 async function fill(file: string, leave: number): Promise<number> {
+  const spacer = `${file}-spacer`
+  await writeFile(spacer, Buffer.alloc(leave), { flush: true })
+  const size = await fillAll(file)
+  await rm(spacer)
+  await settle(path.dirname(file))
+  return size
+}
+
+async function fillAll(file: string): Promise<number> {
   const handle = await open(file, 'wx', 0o600)
   try {
-    const allocated = await allocate(file)
-    let size = await writeUntilFull(handle, allocated)
-    if (leave > 0) {
-      size = Math.max(0, size - leave)
-      await handle.truncate(size)
-    }
+    const size = await writeUntilFull(handle, await allocate(file))
     await handle.sync().catch(ignoreFull)
     return size
   } finally {
     await handle.close().catch(ignoreFull)
   }
+}
+
+/** Some file systems give room back when their transaction ends, not before. */
+async function settle(directory: string): Promise<void> {
+  await command('sync', '--file-system', directory)
 }
 
 /** Takes room in ever smaller pieces: some file systems refuse a piece that is larger than their largest extent. */

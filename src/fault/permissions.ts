@@ -54,6 +54,7 @@ export const chmod: FaultKind = {
       async heal() {
         // the directory first: with mode 000 nothing in it can be reached
         for (const entry of saved) await changeMode(entry.path, entry.mode)
+        await giveWriteBack(world.volume.data, saved)
         return `the modes of ${saved.length} entries put back`
       },
     }
@@ -119,9 +120,9 @@ async function entries(directory: string, scope: Scope): Promise<Entry[]> {
   ]
   const found: Entry[] = []
   for (const each of paths) {
-    const { mode, uid, gid, ...stat } = await lstat(each)
+    const stat = await lstat(each)
     if (stat.isFile() || (stat.isDirectory() && scope !== 'files')) {
-      found.push({ path: each, mode: mode & 0o7777, uid, gid })
+      found.push({ path: each, mode: stat.mode & 0o7777, uid: stat.uid, gid: stat.gid })
     }
   }
   return found
@@ -133,6 +134,14 @@ async function changeMode(file: string, mode: number): Promise<void> {
     await handle.chmod(mode)
   } finally {
     await handle.close()
+  }
+}
+
+/** What was made while the fault was on may have inherited it: SQLite gives its new files the mode of the database. */
+async function giveWriteBack(directory: string, saved: readonly Entry[]): Promise<void> {
+  const known = new Set(saved.map((entry) => entry.path))
+  for (const entry of await entries(directory, 'files')) {
+    if (!known.has(entry.path)) await changeMode(entry.path, entry.mode | 0o200)
   }
 }
 

@@ -13,7 +13,7 @@ export const readOnlyMount: FaultKind = {
   family: 'read-only',
   errnos: ['EROFS'],
   refusals: ['permission', 'read-only'],
-  needs: ['tmpfs'],
+  needs: ['mount'],
   parameters: {},
   async inject(world) {
     const { root } = world.volume

@@ -4,7 +4,7 @@ import { access, mkdtemp, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { HostError } from '../errors.js'
 import { mountTracefs } from '../evidence/kernel-trace.js'
-import { VOLUMES } from '../volume/index.js'
+import { mountVolume } from '../volume/index.js'
 import type { MountedVolume, VolumeKindName } from '../volume/volume.js'
 import { command } from './command.js'
 import { identityFor } from './identity.js'
@@ -12,7 +12,10 @@ import { type Capability, NEEDS, type Need } from './need.js'
 import type { World } from './world.js'
 
 /** Tries one need after the other, on volumes that are gone again afterwards. */
-export async function checkCapabilities(world: World, needs: readonly Need[]): Promise<readonly Capability[]> {
+export async function checkCapabilities(
+  world: World,
+  needs: readonly Need[],
+): Promise<readonly Capability[]> {
   const found: Capability[] = []
   for (const need of needs) found.push(await checkCapability(world, need))
   return found
@@ -30,8 +33,12 @@ async function checkCapability(world: World, need: Need): Promise<Capability> {
 
 const CHECKS: Readonly<Record<Need, (world: World) => Promise<void>>> = {
   tmpfs: (world) => withVolume(world, 'tmpfs', async () => undefined),
+  async mount({ isolation }) {
+    if (isolation === 'none') throw new HostError('there are no namespaces to mount anything in')
+  },
   async root({ isolation }) {
-    if (isolation !== 'root') throw new HostError(`trials are isolated by '${isolation}', which has no real root`)
+    if (isolation !== 'root')
+      throw new HostError(`trials are isolated by '${isolation}', which has no real root`)
   },
   async loop() {
     await access('/dev/loop-control', constants.R_OK | constants.W_OK)
@@ -48,7 +55,8 @@ const CHECKS: Readonly<Record<Need, (world: World) => Promise<void>>> = {
       await command('chattr', '-i', file)
     }),
   async 'other-user'({ isolation }) {
-    if (isolation !== 'root') throw new HostError(`trials are isolated by '${isolation}', which has one user only`)
+    if (isolation !== 'root')
+      throw new HostError(`trials are isolated by '${isolation}', which has one user only`)
     await runAsTarget(isolation, ['true'])
   },
   'fs-error': (world) =>
@@ -75,7 +83,8 @@ async function withVolume(
   use: (volume: MountedVolume) => Promise<void>,
 ): Promise<void> {
   const place = await mkdtemp(path.join(world.place, `${kind}-`))
-  const volume = await VOLUMES[kind].mount({ kind, size: VOLUMES[kind].defaultSize }, place, { uid: 0, gid: 0 })
+  const owner = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 }
+  const volume = await mountVolume(world.isolation, { kind }, place, owner)
   try {
     await use(volume)
   } finally {

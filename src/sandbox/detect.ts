@@ -1,8 +1,8 @@
 /** Which isolation this host gives us, by trying. */
 import { execa } from 'execa'
 import { HostError } from '../errors.js'
-import { COMMAND_PATH } from './command.js'
 import { borrowable } from './borrowed.js'
+import { COMMAND_PATH } from './command.js'
 import { type Isolation, isolationPrefix } from './isolation.js'
 import { onPath } from './program.js'
 
@@ -30,9 +30,13 @@ export async function detectIsolation(): Promise<Isolation> {
 
 async function works(isolation: Isolation): Promise<boolean> {
   const [program, ...args] = isolationPrefix(isolation)
-  const { exitCode } = await execa(program!, [...args, 'mount', '-n', '-t', 'tmpfs', 'lightning-chaos', '/dev'], {
-    reject: false,
-    env: { PATH: COMMAND_PATH },
-  })
+  const { exitCode } = await execa(
+    program!,
+    [...args, 'mount', '-n', '-t', 'tmpfs', 'lightning-chaos', '/dev'],
+    {
+      reject: false,
+      env: { PATH: COMMAND_PATH },
+    },
+  )
   return exitCode === 0
 }

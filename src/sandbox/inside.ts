@@ -26,7 +26,10 @@ function send(message: SandboxMessage): void {
   process.stdout.write(`${JSON.stringify(message)}\n`)
 }
 
-async function trial({ trial, owner }: Extract<SandboxRequest, { kind: 'trial' }>, world: World): Promise<void> {
+async function trial(
+  { trial, owner }: Extract<SandboxRequest, { kind: 'trial' }>,
+  world: World,
+): Promise<void> {
   const identity = await identityFor(world.isolation, filesOf(trial.target.command))
   const trace = world.hostProc === undefined ? undefined : await KernelTrace.open(owner, world.hostProc)
   const batch = new EventBatch((events) => send({ events }))

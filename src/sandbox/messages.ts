@@ -33,4 +33,12 @@ export type SandboxMessage =
     }
   | { readonly capabilities: readonly Capability[] }
   | { readonly kept: string | null }
-  | { readonly error: { readonly name: string; readonly message: string; readonly stack: string; readonly exitCode: number; readonly hint?: string } }
+  | {
+      readonly error: {
+        readonly name: string
+        readonly message: string
+        readonly stack: string
+        readonly exitCode: number
+        readonly hint?: string
+      }
+    }

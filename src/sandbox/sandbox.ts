@@ -61,7 +61,8 @@ export async function runInSandbox(request: SandboxRequest, options: SandboxOpti
   const { exitCode, timedOut, isCanceled, shortMessage } = await child
   options.signal.throwIfAborted()
   if (reported !== undefined) throw reported
-  if (timedOut) throw new InternalError(`the sandbox did not finish within ${options.timeoutMs} ms and was killed`)
+  if (timedOut)
+    throw new InternalError(`the sandbox did not finish within ${options.timeoutMs} ms and was killed`)
   if (exitCode !== 0 || isCanceled) {
     throw new InternalError(`the sandbox died: ${stderr.trim() || shortMessage || `exit code ${exitCode}`}`)
   }

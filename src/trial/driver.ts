@@ -1,7 +1,7 @@
 /** Sends operations to the target and writes down what was asked and what came of it. */
 import type { Observed, Operation, WriteOp } from '../history/events.js'
 import { TargetGone, type TargetProcess } from '../target/child.js'
-import { REFUSALS, type OkBody, type Request, type TargetError, type WireWrite } from '../target/protocol.js'
+import { type OkBody, REFUSALS, type Request, type TargetError, type WireWrite } from '../target/protocol.js'
 import type { WorkloadSpec } from '../workload/spec.js'
 import { encodeValue, identify } from '../workload/value.js'
 import type { Mix, Workload } from '../workload/workload.js'
@@ -139,7 +139,9 @@ export class Driver {
   #observed(op: Operation, body: OkBody): { value?: Observed; entries?: (readonly [string, Observed])[] } {
     if (op.f === 'get') return { value: this.#identify(op.key, body.value ?? null) }
     if (op.f === 'scan') {
-      return { entries: (body.entries ?? []).map(([key, value]) => [key, this.#identify(key, value)] as const) }
+      return {
+        entries: (body.entries ?? []).map(([key, value]) => [key, this.#identify(key, value)] as const),
+      }
     }
     return {}
   }

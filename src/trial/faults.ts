@@ -1,8 +1,9 @@
 /** The faults that are on in a trial, and the evidence for them. */
+
+import { InternalError } from '../errors.js'
 import type { KernelTrace } from '../evidence/kernel-trace.js'
 import type { ActiveFault, FaultKind, FaultWorld, Parameters } from '../fault/fault.js'
 import { FAULTS } from '../fault/index.js'
-import { InternalError } from '../errors.js'
 import type { Recorder } from './recorder.js'
 
 interface On {
@@ -52,13 +53,23 @@ export class Faults {
   #record(action: 'inject' | 'heal', kind: FaultKind, detail: string, stopsReads = false): void {
     const { family, refusals, errnos } = kind
     const reads = stopsReads ? ({ stopsReads: true } as const) : {}
-    this.#recorder.record({ type: 'fault', action, fault: kind.kind, family, refusals, errnos, ...reads, detail })
+    this.#recorder.record({
+      type: 'fault',
+      action,
+      fault: kind.kind,
+      family,
+      refusals,
+      errnos,
+      ...reads,
+      detail,
+    })
   }
 
   async #probe(): Promise<void> {
     for (const { active } of this.#on) {
       const result = await active.probe()
-      if (result !== undefined) this.#recorder.record({ type: 'evidence', grade: 'probe', count: 1, ...result })
+      if (result !== undefined)
+        this.#recorder.record({ type: 'evidence', grade: 'probe', count: 1, ...result })
     }
   }
 

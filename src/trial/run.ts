@@ -1,10 +1,10 @@
 /** One trial's life, from top to bottom. Everything that happens becomes an event; nothing is judged here. */
 import type { KernelTrace } from '../evidence/kernel-trace.js'
 import type { Event, FaultFamily } from '../history/events.js'
-import { type PlannedStep, planSteps } from '../scenario/plan.js'
 import type { Identity } from '../sandbox/identity.js'
 import type { World } from '../sandbox/world.js'
-import { VOLUMES } from '../volume/index.js'
+import { type PlannedStep, planSteps } from '../scenario/plan.js'
+import { mountVolume } from '../volume/index.js'
 import type { MountedVolume } from '../volume/volume.js'
 import { createWorkload, type Mix, type Workload } from '../workload/workload.js'
 import { Driver, RUNNER } from './driver.js'
@@ -31,9 +31,7 @@ export interface Finished {
 
 export async function runTrial(trial: Trial, environment: TrialEnvironment): Promise<Finished> {
   const { world, identity } = environment
-  const { kind, size, inodes, thin } = trial.scenario.volume
-  const spec = { kind, size: size ?? VOLUMES[kind].defaultSize, inodes, thin }
-  const volume = await VOLUMES[kind].mount(spec, world.place, identity)
+  const volume = await mountVolume(world.isolation, trial.scenario.volume, world.place, identity)
   const steps = planSteps(trial.scenario)
   const run = new TrialRun(trial, environment, volume, steps.filter((step) => step.do === 'pad').length)
   for (const step of steps) await run.perform(step)
@@ -142,7 +140,12 @@ class TrialRun {
     }
   }
 
-  async #inject({ do: _, fault, round: __, ...parameters }: Extract<PlannedStep, { do: 'inject' }>): Promise<void> {
+  async #inject({
+    do: _,
+    fault,
+    round: __,
+    ...parameters
+  }: Extract<PlannedStep, { do: 'inject' }>): Promise<void> {
     await this.#faults.inject(fault, parameters, {
       volume: this.#volume,
       targetPid: this.#session.pid,
@@ -215,7 +218,11 @@ class TrialRun {
       this.#recorder.record({ type: 'resume', how, detail: `writes are back after ${tries} tries` })
       return
     }
-    this.#recorder.record({ type: 'resume', how: 'never', detail: `no write was acked within ${resumeMs} ms` })
+    this.#recorder.record({
+      type: 'resume',
+      how: 'never',
+      detail: `no write was acked within ${resumeMs} ms`,
+    })
   }
 
   async #restart(): Promise<void> {

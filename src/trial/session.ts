@@ -66,7 +66,11 @@ export class Session {
         ignoreGone(error)
         return
       }
-      recorder.record({ type: 'process', action: 'start', detail: `${this.#hello.name} ${this.#hello.version}` })
+      recorder.record({
+        type: 'process',
+        action: 'start',
+        detail: `${this.#hello.name} ${this.#hello.version}`,
+      })
     }
     await this.#openDirectory()
   }

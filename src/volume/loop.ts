@@ -125,10 +125,12 @@ export const btrfs = loopVolume({
   kind: 'btrfs',
   title: 'btrfs on a loop device',
   need: 'mkfs.btrfs',
-  minimumSize: 114 * 1024 * 1024,
-  defaultSize: 128 * 1024 * 1024,
+  minimumSize: 32 * 1024 * 1024,
+  defaultSize: 64 * 1024 * 1024,
   mountOptions: 'max_inline=0',
-  mkfs: (_spec, image) => ['mkfs.btrfs', '-q', '-f', '-m', 'single', '-d', 'single', image],
+  // --mixed, as is usual for a small disk: otherwise a full one has no room left for metadata, and not even a
+  // delete brings it back
+  mkfs: (_spec, image) => ['mkfs.btrfs', '-q', '-f', '--mixed', image],
   // a subvolume, since a qgroup limits subvolumes
   async makeData(root, owner) {
     const data = path.join(root, 'data')

@@ -1,0 +1,136 @@
+/** This host for the length of a run: its isolation, its capabilities, and the janitor that outlives us. */
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { execa, type ResultPromise } from 'execa'
+import { dir } from 'tmp-promise'
+import { InternalError } from '../errors.js'
+import { INSTANCE_PREFIX } from '../evidence/kernel-trace.js'
+import { borrowable } from './borrowed.js'
+import { COMMAND_PATH } from './command.js'
+import { detectIsolation } from './detect.js'
+import type { Isolation } from './isolation.js'
+import type { SandboxFarewell, SandboxMessage, SandboxRequest } from './messages.js'
+import type { Capability, Need } from './need.js'
+import { ownerName } from './owner.js'
+import { runInSandbox } from './sandbox.js'
+
+const JANITOR = fileURLToPath(new URL('./janitor.js', import.meta.url))
+const CAPABILITIES_TIMEOUT_MS = 60_000
+
+/** A request as its caller sees it: where it runs is the host's business. */
+type Request<R = SandboxRequest> = R extends SandboxRequest
+  ? Omit<R, 'isolation' | 'owner' | 'borrowed'>
+  : never
+
+export interface ExchangeOptions {
+  readonly timeoutMs: number
+  readonly signal: AbortSignal
+  onMessage(message: SandboxMessage, answer: (farewell: SandboxFarewell) => void): void
+}
+
+/** In an object, since a promise that is returned is awaited. */
+interface Janitor {
+  readonly child: ResultPromise
+}
+
+export class Host {
+  readonly isolation: Isolation
+  readonly #owner: string
+  readonly #lender: string | undefined
+  readonly #janitor: Janitor | undefined
+
+  private constructor(
+    isolation: Isolation,
+    owner: string,
+    lender: string | undefined,
+    janitor: Janitor | undefined,
+  ) {
+    this.isolation = isolation
+    this.#owner = owner
+    this.#lender = lender
+    this.#janitor = janitor
+  }
+
+  /** @throws HostError where this host gives no isolation at all */
+  static async open(wanted?: Isolation): Promise<Host> {
+    const isolation = wanted ?? (await detectIsolation())
+    const owner = ownerName('self')
+    if (owner === undefined) throw new InternalError('there is no /proc/self/stat: is /proc mounted?')
+    const lender = isolation === 'none' ? await borrowable() : undefined
+    // as an ordinary user in namespaces there is nothing that the kernel does not clean up
+    const janitor = isolation === 'user' ? undefined : await startJanitor(isolation, owner, lender)
+    return new Host(isolation, owner, lender, janitor)
+  }
+
+  /** How many trials may run at a time: a borrowed tmpfs can be filled for one only. */
+  get mostWorkers(): number {
+    return this.isolation === 'none' ? 1 : Number.POSITIVE_INFINITY
+  }
+
+  /** Runs one request in a sandbox of its own. @throws SandboxError, InternalError: see runInSandbox */
+  async exchange(request: Request, options: ExchangeOptions): Promise<void> {
+    const common = { isolation: this.isolation, owner: this.#owner }
+    if (this.#lender === undefined) return runInSandbox({ ...request, ...common }, options)
+    const borrowed = await dir({
+      tmpdir: this.#lender,
+      name: `${INSTANCE_PREFIX}${this.#owner}-${Date.now()}`,
+      mode: 0o711,
+      unsafeCleanup: true,
+    })
+    try {
+      await runInSandbox({ ...request, ...common, borrowed: borrowed.path }, options)
+    } finally {
+      await borrowed.cleanup()
+    }
+  }
+
+  /** Tries each need for real. */
+  async capabilities(needs: readonly Need[], signal: AbortSignal): Promise<readonly Capability[]> {
+    if (needs.length === 0) return []
+    let found: readonly Capability[] = []
+    await this.exchange(
+      { kind: 'capabilities', needs },
+      {
+        timeoutMs: CAPABILITIES_TIMEOUT_MS,
+        signal,
+        onMessage(message) {
+          if ('capabilities' in message) found = message.capabilities
+        },
+      },
+    )
+    return found
+  }
+
+  /** Lets the janitor do its work and waits until it is done. */
+  async close(): Promise<void> {
+    this.#janitor?.child.stdin?.end()
+    await this.#janitor?.child
+  }
+}
+
+async function startJanitor(
+  isolation: Isolation,
+  owner: string,
+  lender: string | undefined,
+): Promise<Janitor> {
+  // a mount namespace of its own, to mount tracefs in where the host has not
+  const prefix = isolation === 'root' ? ['unshare', '--mount'] : []
+  const [program, ...args] = [
+    ...prefix,
+    process.execPath,
+    JANITOR,
+    owner,
+    ...(lender === undefined ? [] : [lender]),
+  ]
+  const child = execa(program!, args, {
+    detached: true,
+    cleanup: false,
+    buffer: false,
+    stdin: 'pipe',
+    stdout: 'pipe',
+    stderr: 'ignore',
+    env: { PATH: COMMAND_PATH },
+  })
+  await Promise.race([once(child.stdout, 'data'), child])
+  return { child }
+}

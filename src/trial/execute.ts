@@ -1,0 +1,88 @@
+/** Runs one trial in a sandbox and has its history judged as it comes in. */
+import path from 'node:path'
+import { ExitCode } from '../errors.js'
+import type { Event } from '../history/events.js'
+import { Judge } from '../oracle/judge.js'
+import type { TrialResult } from '../report/result.js'
+import type { Host } from '../sandbox/host.js'
+import { SandboxError } from '../sandbox/sandbox.js'
+import type { Trial } from './trial.js'
+
+export interface ExecuteOptions {
+  readonly signal: AbortSignal
+  /** Directory to keep the files of trials that did not pass in; undefined: keep none. */
+  readonly keep: string | undefined
+  /** The command that runs this trial again. */
+  readonly replay: string
+}
+
+/** What became of a trial, and the target's own name and version. */
+export interface Executed {
+  readonly result: TrialResult
+  readonly target: { readonly name: string; readonly version: string } | undefined
+  /** Whom the target ran as. */
+  readonly identity: string | undefined
+}
+
+/** The tool's own share of a trial's time, beyond which a sandbox that does not finish is stuck. */
+const SPARE_MS = 5000
+
+/**
+ * Runs a trial. Whatever goes wrong in it is a result, not an exception.
+ * @throws SandboxError where no other trial would fare better (the target's program is not there, say); the
+ *   signal's reason where the run was aborted
+ */
+export async function executeTrial(host: Host, trial: Trial, options: ExecuteOptions): Promise<Executed> {
+  const started = performance.now()
+  const judge = new Judge({ seed: trial.seed, contract: trial.target.contract })
+  const history: Event[] = []
+  let log = ''
+  let target: Executed['target']
+  let identity: string | undefined
+  let kept: string | undefined
+  const base = { scenario: trial.scenario.name, seed: trial.seed, index: trial.index, replay: options.replay }
+  const durationMs = () => Math.round(performance.now() - started)
+
+  try {
+    await host.exchange(
+      { kind: 'trial', trial },
+      {
+        timeoutMs: trial.limits.trialMs + SPARE_MS,
+        signal: options.signal,
+        onMessage(message, answer) {
+          if ('events' in message) {
+            for (const event of message.events) judge.observe(event)
+            history.push(...message.events)
+          } else if ('finished' in message) {
+            ;({ log, target, identity } = message.finished)
+            const wanted = options.keep !== undefined && judge.finish().verdict !== 'passed'
+            answer({ keep: wanted ? path.join(options.keep, `${trial.scenario.name}-${trial.seed}`) : null })
+          } else if ('kept' in message) {
+            kept = message.kept ?? undefined
+          }
+        },
+      },
+    )
+  } catch (error) {
+    options.signal.throwIfAborted()
+    if (error instanceof SandboxError && error.exitCode !== ExitCode.internal) throw error
+    const reason = error instanceof Error ? error.message : String(error)
+    return {
+      result: { ...base, verdict: 'error', reason, durationMs: durationMs(), history },
+      target,
+      identity,
+    }
+  }
+
+  const judgement = judge.finish()
+  const { verdict, reason } = judgement
+  const result = {
+    ...base,
+    verdict,
+    judgement,
+    durationMs: durationMs(),
+    ...(reason === undefined ? {} : { reason }),
+  }
+  const details = { history, targetLog: log, ...(kept === undefined ? {} : { kept }) }
+  return { result: verdict === 'passed' ? result : { ...result, ...details }, target, identity }
+}

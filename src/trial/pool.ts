@@ -1,0 +1,29 @@
+/** Runs jobs on a few workers at a time, in order. */
+
+/**
+ * @param workers how many jobs may be under way at once
+ * @param jobs taken from in order
+ * @param work what to do with one; the first rejection stops the pool from taking more
+ * @param stop asked before each job; true ends the pool early
+ */
+export async function runPool<J>(
+  workers: number,
+  jobs: readonly J[],
+  work: (job: J) => Promise<void>,
+  stop: () => boolean,
+): Promise<void> {
+  const queue = jobs.values()
+  let failed = false
+  const worker = async (): Promise<void> => {
+    for (const job of queue) {
+      try {
+        await work(job)
+      } catch (error) {
+        failed = true
+        throw error
+      }
+      if (failed || stop()) return
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(workers, jobs.length) }, worker))
+}
