@@ -1,0 +1,14 @@
+import { jsonReport } from './json.js'
+import type { RunResult } from './result.js'
+import { renderTable, type Style } from './table.js'
+
+/** Turns the result of a run into text. */
+export type Reporter = (run: RunResult, style: Style) => string
+
+/** Every reporter there is, by the name that --reporter takes. */
+export const REPORTERS = {
+  table: renderTable,
+  json: (run) => `${JSON.stringify(jsonReport(run), null, 2)}\n`,
+} as const satisfies Readonly<Record<string, Reporter>>
+
+export type ReporterName = keyof typeof REPORTERS

@@ -1,0 +1,127 @@
+/** The JSON report. Its form is an interface: add to it, change nothing. */
+
+import type { Severity, ViolationKind } from '../oracle/violation.js'
+import type { Contract } from '../target/contract.js'
+import { judgeGate } from './gate.js'
+import { groupReasons, groupWaived, type WaivedGroup } from './groups.js'
+import type { EvidenceCount, RunResult, ScenarioResult, VerdictName } from './result.js'
+import { type Counts, countVerdicts, passRate, sumEvidence } from './stats.js'
+
+export interface JsonReport {
+  readonly schema: 1
+  readonly tool: { readonly name: string; readonly version: string }
+  readonly target: { readonly name: string; readonly version: string; readonly contract: Contract }
+  /** How the trials were kept apart from the host. */
+  readonly isolation: string
+  readonly seed: string
+  /** ISO 8601, UTC. */
+  readonly startedAt: string
+  readonly durationMs: number
+  /** False where the run was interrupted or bailed out. */
+  readonly complete: boolean
+  readonly gate: JsonGate
+  readonly scenarios: readonly JsonScenario[]
+}
+
+export interface JsonGate {
+  /** Rates are from 0 to 1. */
+  readonly target: number
+  readonly passRate: number
+  /** Number of violations of the data-loss kind. */
+  readonly dataLoss: number
+  readonly met: boolean
+  readonly allowDataLoss: boolean
+  /** Present with --confidence: the bound then counts in the place of the rate. */
+  readonly confidence?: { readonly level: number; readonly lowerBound: number }
+  /** Why it is not met, in words. */
+  readonly reasons: readonly string[]
+}
+
+export interface JsonScenario extends Counts {
+  readonly name: string
+  readonly title: string
+  readonly volume: string
+  /** passed / (passed + failed + inconclusive + errors), 0 where that is nothing. */
+  readonly passRate: number
+  readonly evidence: EvidenceCount
+  readonly violations: readonly JsonViolation[]
+  /** Broken promises that the contract does not make. */
+  readonly waived: readonly WaivedGroup[]
+  /** Why trials were skipped, inconclusive or errors; `trial` and `replay` are of the first such trial. */
+  readonly reasons: readonly {
+    readonly verdict: VerdictName
+    readonly reason: string
+    readonly trials: number
+    readonly trial: string
+    readonly replay: string
+  }[]
+}
+
+export interface JsonViolation {
+  readonly kind: ViolationKind
+  readonly severity: Severity
+  readonly summary: string
+  /** Seed of the trial. */
+  readonly trial: string
+  /** The command that runs this trial again. */
+  readonly replay: string
+  /** Directory with the volume's files, with --keep. */
+  readonly kept?: string
+}
+
+export function jsonReport(run: RunResult): JsonReport {
+  const { name, version, waived } = run.target
+  const { met, passRate: rate, dataLoss, reasons, confidence } = judgeGate(run)
+  const { target, allowDataLoss } = run.gate
+  return {
+    schema: 1,
+    tool: run.tool,
+    target: { name, version, contract: { waived } },
+    isolation: run.isolation,
+    seed: run.seed,
+    startedAt: run.startedAt,
+    durationMs: run.durationMs,
+    complete: run.complete,
+    gate: {
+      target,
+      passRate: rate,
+      dataLoss,
+      met,
+      allowDataLoss,
+      ...(confidence === undefined ? {} : { confidence }),
+      reasons,
+    },
+    scenarios: run.scenarios.map(jsonScenario),
+  }
+}
+
+function jsonScenario(scenario: ScenarioResult): JsonScenario {
+  const { name, title, volume, trials } = scenario
+  const counts = countVerdicts(trials)
+  return {
+    name,
+    title,
+    volume,
+    ...counts,
+    passRate: passRate(counts),
+    evidence: sumEvidence(trials),
+    violations: trials.flatMap(({ seed, replay, kept, judgement }) =>
+      (judgement?.violations ?? []).map(({ kind, severity, summary }) => ({
+        kind,
+        severity,
+        summary,
+        trial: seed,
+        replay,
+        ...(kept === undefined ? {} : { kept }),
+      })),
+    ),
+    waived: groupWaived(trials),
+    reasons: groupReasons(trials).map(({ verdict, reason, trials: [first, ...rest] }) => ({
+      verdict,
+      reason,
+      trials: 1 + rest.length,
+      trial: first.seed,
+      replay: first.replay,
+    })),
+  }
+}

@@ -1,0 +1,85 @@
+import type { EvidenceCount, TrialResult, VerdictName } from './result.js'
+
+/** How many trials there were, by verdict. */
+export interface Counts {
+  readonly trials: number
+  readonly passed: number
+  readonly failed: number
+  readonly inconclusive: number
+  readonly skipped: number
+  readonly errors: number
+}
+
+export function countVerdicts(trials: readonly Pick<TrialResult, 'verdict'>[]): Counts {
+  const count = (name: VerdictName) => trials.filter(({ verdict }) => verdict === name).length
+  return {
+    trials: trials.length,
+    passed: count('passed'),
+    failed: count('failed'),
+    inconclusive: count('inconclusive'),
+    skipped: count('skipped'),
+    errors: count('error'),
+  }
+}
+
+/** The trials that the pass rate is of: all but the skipped ones. */
+export function counted({ passed, failed, inconclusive, errors }: Counts): number {
+  return passed + failed + inconclusive + errors
+}
+
+/** Passed of counted, from 0 to 1; 0 where nothing was counted. */
+export function passRate(counts: Counts): number {
+  return counted(counts) === 0 ? 0 : counts.passed / counted(counts)
+}
+
+/**
+ * Lower bound of the true pass rate, one-sided, by Wilson's score interval (JASA 22, 1927): with this confidence the
+ * rate is no lower. From 0 to 1; 0 where nothing was counted.
+ *
+ * @param confidence between 0.5 and 1
+ */
+export function wilsonLowerBound(counts: Counts, confidence: number): number {
+  const n = counted(counts)
+  if (n === 0) return 0
+  const p = passRate(counts)
+  const z = normalQuantile(confidence)
+  const centre = p + z ** 2 / (2 * n)
+  const margin = z * Math.sqrt((p * (1 - p) + z ** 2 / (4 * n)) / n)
+  return Math.max(0, (centre - margin) / (1 + z ** 2 / n))
+}
+
+/** The z below which a standard normal variable lies with this probability, from 0.5 to 1. */
+function normalQuantile(probability: number): number {
+  let low = 0
+  let high = 9
+  for (let halving = 0; halving < 60; halving++) {
+    const middle = (low + high) / 2
+    if (normalCdf(middle) < probability) low = middle
+    else high = middle
+  }
+  return low
+}
+
+/** By the series of G. Marsaglia, "Evaluating the Normal Distribution", J. Stat. Software 11(4), 2004. */
+function normalCdf(z: number): number {
+  let term = z
+  let sum = z
+  for (let i = 3; term > 1e-17 * sum; i += 2) {
+    term *= z ** 2 / i
+    sum += term
+  }
+  return 0.5 + (sum * Math.exp(-(z ** 2) / 2)) / Math.sqrt(2 * Math.PI)
+}
+
+/** All evidence of the trials together, by name of the error. */
+export function sumEvidence(trials: readonly Pick<TrialResult, 'judgement'>[]): EvidenceCount {
+  const sum: Record<string, { direct: number; probe: number }> = {}
+  for (const { judgement } of trials) {
+    for (const [errno, { direct, probe }] of Object.entries(judgement?.evidence ?? {})) {
+      sum[errno] ??= { direct: 0, probe: 0 }
+      sum[errno].direct += direct
+      sum[errno].probe += probe
+    }
+  }
+  return sum
+}
