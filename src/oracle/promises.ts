@@ -1,0 +1,41 @@
+/**
+ * Which promise of the contract a failure breaks: the one table that ties what went wrong, and what the target was
+ * up against, to what it may waive.
+ *
+ *     what happened                                    full                  read-only               io
+ *     wrong-error: a write refused for another reason  refuses-when-full     refuses-when-read-only  always broken
+ *     unreadable: a get or scan failed                 reads-when-full       reads-when-read-only    reads-after-io-error
+ *     open-failed                                      opens-when-full       opens-…-files, -directory   allowed
+ *     wrong-error: compaction refused                  compacts-when-full    allowed                 allowed
+ *     wrong-error: a delete to make room refused       deletes-when-full     allowed                 allowed
+ *     no-recovery: not back without a reopen           resumes-in-place      allowed                 allowed
+ *     no-recovery: never back                          recovers-after-heal, whatever the fault was
+ *     lost-write, resurrected-delete over a restart    durable-acks, whatever the fault was
+ *     torn-batch                                       atomic-batches, whatever the fault was
+ *
+ * Everything else is broken under every contract: no target may crash, hang, make values up or lose what it acked
+ * while it keeps running.
+ */
+import type { PromiseId } from '../target/contract.js'
+import type { Fault } from './circumstances.js'
+
+type Asked = 'refuses' | 'reads' | 'opens'
+
+const PROMISES: Record<Asked, Record<Fault['family'], readonly PromiseId[]>> = {
+  refuses: { full: ['refuses-when-full'], 'read-only': ['refuses-when-read-only'], io: [] },
+  reads: { full: ['reads-when-full'], 'read-only': ['reads-when-read-only'], io: ['reads-after-io-error'] },
+  opens: {
+    full: ['opens-when-full'],
+    'read-only': ['opens-read-only-files', 'opens-in-read-only-directory'],
+    io: [],
+  },
+}
+
+/** The promises that have to be made, all of them, for a failure under these faults to be a violation. */
+export function promisesOf(asked: Asked, faults: readonly Fault[]): PromiseId[] {
+  return faults.flatMap((fault) => {
+    const promises = PROMISES[asked][fault.family]
+    if (asked !== 'opens' || fault.blocks === undefined) return promises
+    return fault.blocks === 'files' ? ['opens-read-only-files'] : ['opens-in-read-only-directory']
+  })
+}
