@@ -27,7 +27,10 @@ async function errnoOf(argv: readonly string[]): Promise<string | undefined> {
     await command(file!, ...args)
     return undefined
   } catch (error) {
-    const known = error instanceof CommandError && ERRNO_BY_TEXT.find(([text]) => error.stderr.includes(text))
+    // only dd's own words count: setpriv or unshare in front of it may fail for reasons of their own
+    const known =
+      error instanceof CommandError &&
+      ERRNO_BY_TEXT.find(([text]) => new RegExp(`^dd: .*: ${text}$`, 'm').test(error.stderr))
     if (!known) throw error
     return known[1]
   }

@@ -48,10 +48,11 @@ const mappedUser: Identity = {
   uid: 0,
   gid: 0,
   description: 'the calling user, no capabilities',
+  // Not to be root of a namespace is to have no capabilities once a program is executed. They cannot be dropped
+  // first: to map the outer root one has to have CAP_SETFCAP (user_namespaces(7)).
   wrap: (argv) => [
-    ...['setpriv', ...NO_CAPABILITIES],
     ...['unshare', '--user', `--map-user=${MAPPED}`, `--map-group=${MAPPED}`],
-    ...argv,
+    ...['setpriv', '--no-new-privs', ...argv],
   ],
 }
 
