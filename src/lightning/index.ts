@@ -1,0 +1,17 @@
+/** lightning, an append-only log store. docs/lightning.md says what it promises and how it keeps that. */
+export {
+  ClosedError,
+  CorruptionError,
+  DiskFullError,
+  IoError,
+  LightningError,
+  type LightningErrorKind,
+  LockedError,
+  PermissionError,
+  ReadOnlyError,
+  TooManyFilesError,
+  UsageError,
+} from './errors.js'
+export type { Recovered } from './log.js'
+export { type BatchWrite, type Mode, type OpenOptions, type Stats, Store, type Value } from './store.js'
+export type { Damage, Verification } from './verify.js'

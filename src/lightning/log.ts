@@ -1,0 +1,366 @@
+/** The log and its index: segments on the disk, the place of each key in memory. Everything here blocks. */
+import { randomBytes } from 'node:crypto'
+import fs from 'node:fs'
+import { join } from 'node:path'
+import {
+  CorruptionError,
+  DiskFullError,
+  errorFrom,
+  IoError,
+  type LightningError,
+  PermissionError,
+  ReadOnlyError,
+  TooManyFilesError,
+} from './errors.js'
+import { readFully, removeLeftover, renameDurably, syncData, writeFully } from './files.js'
+import {
+  encodeFrame,
+  encodeHeader,
+  entryLength,
+  frameLength,
+  HEADER_SIZE,
+  type SegmentHeader,
+  visitEntries,
+  type Write,
+} from './format.js'
+import { KeyMap, type Place } from './key-map.js'
+import { findFrame, scanFrames } from './scan.js'
+import { Segment, segmentIds, segmentName, UNFINISHED } from './segment.js'
+
+/** What opening found that a crash or a full disk had left behind. */
+export interface Recovered {
+  /** A commit that was never acked, cut off (of a read-only store: skipped) at the end of the last segment. */
+  readonly tornTail: { readonly file: string; readonly offset: number; readonly bytes: number } | undefined
+  /** Files of an unfinished rotation or compaction. */
+  readonly leftovers: readonly string[]
+  /** The dead process whose lock was taken over. */
+  readonly staleLock: string | undefined
+}
+
+/** A frame that was read or written. */
+interface FrameAt {
+  readonly position: number
+  readonly length: number
+}
+
+/** Frames up to this size share one buffer. */
+const SHARED_BUFFER = 1024 * 1024
+
+export class Log {
+  readonly dir: string
+  readonly keys = new KeyMap()
+  readonly segments: Segment[] = []
+  /** Why the last segment could not be opened for writing, where that was asked for. */
+  unwritable: LightningError | undefined
+  tornTail: Recovered['tornTail']
+  leftovers: string[] = []
+  /** Number of the last commit. */
+  commit = 0
+  /** No file grows beyond this: the wanted size of a segment, or what the system allows (RLIMIT_FSIZE). */
+  sizeLimit: number
+
+  readonly #slots = new Map<number, Segment>()
+  #storeId = randomBytes(16).toString('hex')
+  #nextSlot = 0
+  #lastFrame: FrameAt | undefined
+  #buffer = Buffer.allocUnsafeSlow(64 * 1024)
+
+  private constructor(dir: string, segmentSize: number) {
+    this.dir = dir
+    this.sizeLimit = segmentSize
+  }
+
+  /**
+   * Reads all of the log and builds the index. Writes nothing.
+   * @throws CorruptionError where acked data is damaged or missing
+   */
+  static async load(dir: string, segmentSize: number, forWriting: boolean): Promise<Log> {
+    const log = new Log(dir, segmentSize)
+    try {
+      log.#openSegments(forWriting)
+      log.#checkSequence()
+      for (const segment of log.segments) await log.#readSegment(segment)
+    } catch (error) {
+      log.close()
+      throw errorFrom(error, `open ${dir}`)
+    }
+    return log
+  }
+
+  get active(): Segment | undefined {
+    const last = this.segments.at(-1)
+    return last?.isSealed ? undefined : last
+  }
+
+  #openSegments(forWriting: boolean): void {
+    const names = fs.readdirSync(this.dir)
+    const ids = segmentIds(names)
+    this.leftovers = names.filter((name) => name.endsWith(UNFINISHED)).map((name) => join(this.dir, name))
+    for (const id of ids) {
+      const path = join(this.dir, segmentName(id))
+      // Compaction gave the file of the first segment of a run the content of all: the others are left over.
+      if (id <= (this.segments.at(-1)?.header.lastId ?? 0)) {
+        this.leftovers.push(path)
+        continue
+      }
+      const isLast = id === ids.at(-1)
+      this.segments.push(forWriting && isLast ? this.#openLast(path) : this.#open(path, 'r'))
+    }
+    for (const segment of this.segments) this.#slots.set(segment.slot, segment)
+    this.#storeId = this.segments[0]?.header.storeId ?? this.#storeId
+  }
+
+  #open(path: string, flags: 'r' | 'r+'): Segment {
+    const segment = Segment.open(path, this.#nextSlot++, flags)
+    segment.relax()
+    return segment
+  }
+
+  #openLast(path: string): Segment {
+    try {
+      const segment = this.#open(path, 'r+')
+      segment.isSealed = false
+      return segment
+    } catch (error) {
+      const refusal = errorFrom(error, `open ${path} for writing`)
+      if (!(refusal instanceof PermissionError || refusal instanceof ReadOnlyError)) throw refusal
+      this.unwritable = refusal
+      return this.#open(path, 'r')
+    }
+  }
+
+  /** The segments must follow each other without a gap, from the first, and the last must not be a compacted one. */
+  #checkSequence(): void {
+    let expected = 1
+    for (const { path, header } of this.segments) {
+      if (header.storeId !== this.#storeId) throw new CorruptionError(path, 16, 'it belongs to another store')
+      if (header.firstId !== expected) {
+        const missing = join(this.dir, segmentName(expected))
+        throw new CorruptionError(missing, 0, `the segment is missing; the next one is ${path}`)
+      }
+      expected = header.lastId + 1
+    }
+    if (this.segments.at(-1)?.header.compacted) {
+      const missing = join(this.dir, segmentName(expected))
+      throw new CorruptionError(missing, 0, 'the segment is missing')
+    }
+  }
+
+  async #readSegment(segment: Segment): Promise<void> {
+    const { path, header } = segment
+    if (header.firstCommit !== this.commit + 1) {
+      const before = this.segments[this.segments.indexOf(segment) - 1]
+      const reason = `commits ${this.commit + 1} to ${header.firstCommit - 1} are missing`
+      throw new CorruptionError(before?.path ?? path, before?.size ?? 0, reason)
+    }
+    const fileSize = segment.fileSize()
+    const firstCommit = header.compacted ? undefined : header.firstCommit
+    const end = await scanFrames(
+      segment.fd,
+      segment.seed,
+      HEADER_SIZE,
+      fileSize,
+      firstCommit,
+      (bytes, at, length, position) => {
+        this.#apply(segment, bytes, at, position)
+        this.#lastFrame = { position, length }
+      },
+    )
+    segment.size = end.position
+    if (end.bad !== undefined) this.#judgeTail(segment, fileSize, end.bad.reason)
+    else if (header.compacted && end.position !== header.length) {
+      const reason = `the segment should end at byte ${header.length}`
+      throw new CorruptionError(path, Math.min(end.position, header.length), reason)
+    }
+    this.commit = segment.lastCommit
+    segment.relax()
+  }
+
+  /**
+   * Only one commit is ever written and not yet durable, so a power cut can leave nothing but one broken frame at
+   * the very end. Anything else was durable once.
+   */
+  #judgeTail(segment: Segment, fileSize: number, reason: string): void {
+    const { fd, seed, size, lastCommit, path } = segment
+    const isLast = segment === this.segments.at(-1)
+    if (!isLast || findFrame(fd, seed, size + 1, fileSize, lastCommit) !== undefined) {
+      throw new CorruptionError(path, size, reason)
+    }
+    this.tornTail = { file: path, offset: size, bytes: fileSize - size }
+  }
+
+  /**
+   * Makes what was read durable and the log ready for writing: the torn tail is cut off, and the last commit is
+   * written once more in its place. A process that died, or an fdatasync that failed, may have left it in the page
+   * cache only, on pages that the kernel already calls clean.
+   * @throws LightningError where that is refused; the log then can be read, but not written
+   */
+  repair(): void {
+    if (this.unwritable !== undefined) throw this.unwritable
+    for (const path of this.leftovers) removeLeftover(path)
+    const { active } = this
+    if (active === undefined) return
+    try {
+      if (active.fileSize() > active.size) fs.ftruncateSync(active.fd, active.size)
+      if (this.#lastFrame !== undefined && active.size > HEADER_SIZE) this.#rewrite(active, this.#lastFrame)
+      syncData(active.fd, active.path)
+    } catch (error) {
+      throw errorFrom(error, `make ${active.path} ready for writing`)
+    }
+  }
+
+  #rewrite(segment: Segment, { position, length }: FrameAt): void {
+    const bytes = Buffer.allocUnsafe(length)
+    if (readFully(segment.fd, bytes, position) < length) return
+    const { error } = writeFully(segment.fd, bytes, position)
+    // A file system that writes elsewhere (btrfs) may have no room for it; then syncing what is there has to do.
+    if (error !== undefined && !(errorFrom(error, 'write') instanceof DiskFullError)) throw error
+  }
+
+  /**
+   * Appends a commit and makes it durable; then, not before, the index shows it.
+   * @throws DiskFullError, TooManyFilesError: nothing changed. PermissionError, ReadOnlyError: it did not happen,
+   *   and the log must not be written any more. IoError: it may have happened, and the log must not be written
+   */
+  append(writes: readonly Write[]): void {
+    const length = frameLength(writes.reduce((sum, write) => sum + entryLength(write), 0))
+    const bytes = this.#bufferFor(length)
+    for (let isRetry = false; ; isRetry = true) {
+      const segment = this.#segmentFor(length)
+      encodeFrame(bytes, writes, this.commit + 1, segment.seed, segment.size)
+      const { written, error } = writeFully(segment.fd, bytes, segment.size)
+      if (error === undefined) {
+        syncData(segment.fd, segment.path)
+        this.#apply(segment, bytes, 0, segment.size)
+        segment.size += length
+        this.commit = segment.lastCommit
+        return
+      }
+      const refusal = errorFrom(error, `append to ${segment.path}`)
+      if (!(refusal instanceof DiskFullError)) throw refusal
+      this.#cutOff(segment, written)
+      if (refusal.code !== 'EFBIG' || isRetry || segment.size === HEADER_SIZE) throw refusal
+      // This file may grow no further; another one may.
+      this.sizeLimit = segment.size + written
+    }
+  }
+
+  #bufferFor(length: number): Buffer {
+    if (length > SHARED_BUFFER) return Buffer.allocUnsafeSlow(length)
+    if (length > this.#buffer.length) this.#buffer = Buffer.allocUnsafeSlow(SHARED_BUFFER)
+    return this.#buffer.subarray(0, length)
+  }
+
+  /** The segment that the next frame goes to: a new one where the active one is large enough and there is room. */
+  #segmentFor(length: number): Segment {
+    const { active } = this
+    if (active === undefined) return this.rotate()
+    if (active.size === HEADER_SIZE || active.size + length <= this.sizeLimit) return active
+    try {
+      return this.rotate()
+    } catch (error) {
+      if (error instanceof DiskFullError || error instanceof TooManyFilesError) return active
+      throw error
+    }
+  }
+
+  /** Takes the part of a frame that fitted off the file again, so that nothing ever follows a broken frame. */
+  #cutOff(segment: Segment, written: number): void {
+    if (written === 0) return
+    try {
+      fs.ftruncateSync(segment.fd, segment.size)
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException
+      throw new IoError(
+        code ?? 'EIO',
+        `cannot cut an unfinished frame off ${segment.path}: ${message}`,
+        error,
+      )
+    }
+    syncData(segment.fd, segment.path)
+  }
+
+  /**
+   * Seals the active segment and begins a new one.
+   * @throws LightningError; unless it is an IoError, nothing changed
+   */
+  rotate(): Segment {
+    const previous = this.segments.at(-1)
+    const id = (previous?.header.lastId ?? 0) + 1
+    const segment = this.create({
+      compacted: false,
+      storeId: this.#storeId,
+      firstId: id,
+      lastId: id,
+      firstCommit: this.commit + 1,
+      lastCommit: 0,
+      length: 0,
+      cleanAsOf: 0,
+    })
+    if (previous !== undefined) previous.isSealed = true
+    segment.isSealed = false
+    this.segments.push(segment)
+    return segment
+  }
+
+  /** A new segment under its final name, durable. `fd`: a file that has everything but the header. */
+  create(header: SegmentHeader, fd = this.createUnfinished(header.firstId)): Segment {
+    const path = join(this.dir, segmentName(header.firstId))
+    const unfinished = path + UNFINISHED
+    try {
+      const { error } = writeFully(fd, encodeHeader(header), 0)
+      if (error !== undefined) throw error
+      syncData(fd, unfinished)
+      renameDurably(unfinished, path)
+    } catch (error) {
+      fs.closeSync(fd)
+      removeLeftover(unfinished)
+      throw errorFrom(error, `create ${path}`)
+    }
+    const segment = new Segment(path, header, this.#nextSlot++, fd)
+    this.#slots.set(segment.slot, segment)
+    return segment
+  }
+
+  /** Opens the file that is to become segment `id`. */
+  createUnfinished(id: number): number {
+    const path = join(this.dir, segmentName(id)) + UNFINISHED
+    try {
+      return fs.openSync(path, 'w+')
+    } catch (error) {
+      throw errorFrom(error, `create ${path}`)
+    }
+  }
+
+  /** Puts a compacted segment in the place of those whose content it holds. */
+  replace(run: readonly Segment[], segment: Segment): void {
+    this.segments.splice(this.segments.indexOf(run[0]!), run.length, segment)
+    for (const old of run) {
+      this.#slots.delete(old.slot)
+      old.close()
+      if (old.path !== segment.path) removeLeftover(old.path)
+    }
+  }
+
+  /** Shows the entries of a whole frame in the index. */
+  #apply(segment: Segment, bytes: Buffer, at: number, position: number): void {
+    visitEntries(bytes, at, (key, isPut, entryAt, length) => {
+      const previous = isPut
+        ? this.keys.set(key, segment.slot, position + entryAt - at, length)
+        : this.keys.delete(key)
+      if (previous !== undefined) this.#slots.get(previous.slot)!.liveBytes -= previous.length
+      segment.entryBytes += length
+      if (isPut) segment.liveBytes += length
+    })
+    if (!segment.header.compacted) segment.lastCommit++
+  }
+
+  /** @throws CorruptionError, IoError, PermissionError, TooManyFilesError */
+  read(place: Place): Buffer {
+    return this.#slots.get(place.slot)!.readValue(place.offset, place.length)
+  }
+
+  close(): void {
+    for (const segment of this.segments) segment.close()
+  }
+}

@@ -1,0 +1,416 @@
+import fs from 'node:fs'
+import { join } from 'node:path'
+import { compactLog, withRoom } from './compaction.js'
+import {
+  ClosedError,
+  DiskFullError,
+  errorFrom,
+  IoError,
+  type LightningError,
+  PermissionError,
+  ReadOnlyError,
+  UsageError,
+} from './errors.js'
+import { makeDirectory } from './files.js'
+import {
+  entryLength,
+  frameLength,
+  keyFromBinary,
+  keyToBinary,
+  MAX_FRAME_BYTES,
+  MAX_KEY_BYTES,
+  type Write,
+} from './format.js'
+import { Lock } from './lock.js'
+import { Log, type Recovered } from './log.js'
+import { Reserve } from './reserve.js'
+import { type Verification, verifySegments } from './verify.js'
+
+export interface OpenOptions {
+  /** Take no lock, write nothing, see the store as it is now. */
+  readonly readOnly?: boolean
+  /** A segment is sealed when it has about this many bytes. Default 8 MiB. */
+  readonly segmentSize?: number
+  /** Bytes set aside so that deletes and compaction work on a full disk. Default 1.25 segments. */
+  readonly reserveSize?: number
+}
+
+export type Mode = 'read-write' | 'read-only'
+export type Value = string | Uint8Array
+export type BatchWrite =
+  | readonly [op: 'put', key: string, value: Value]
+  | readonly [op: 'delete', key: string]
+
+export interface Stats {
+  readonly keys: number
+  readonly commits: number
+  readonly segments: number
+  /** Size of all segments, and of the entries in them that count, in bytes. */
+  readonly bytes: number
+  readonly liveBytes: number
+  /** Bytes that are set aside for deletes and compaction on a full disk. */
+  readonly reserveBytes: number
+}
+
+const DEFAULT_SEGMENT_SIZE = 8 * 1024 * 1024
+const SMALLEST_SEGMENT = 4 * 1024
+const LARGEST_SEGMENT = 1024 * 1024 * 1024
+/** Requests that wait together become one commit of up to this many bytes. */
+const MAX_GROUP_BYTES = 1024 * 1024
+const RESERVE = 'reserve'
+/** Has no UTF-8: two such keys would become one. */
+const LONE_SURROGATE = /\p{Surrogate}/u
+
+interface Request {
+  readonly writes: readonly Write[]
+  readonly bytes: number
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * An append-only log store: durable when a promise resolves, readable whatever happens to writes.
+ * Values are bytes; a string is stored as its UTF-8, and `(await store.get(key))?.toString()` gives it back.
+ */
+export class Store {
+  /** What opening had to repair. */
+  readonly recovered: Recovered
+  readonly #log: Log
+  readonly #reserve: Reserve
+  readonly #segmentSize: number
+  #lock: Lock | undefined
+  #queue: Request[] = []
+  #isScheduled = false
+  /** Why no write is taken any more. */
+  #stopped: LightningError | undefined
+  #isClosed = false
+  /** The compaction or verification under way: they take turns. */
+  #maintenance: Promise<unknown> = Promise.resolve()
+
+  private constructor(
+    log: Log,
+    reserve: Reserve,
+    segmentSize: number,
+    lock: Lock | undefined,
+    stopped: LightningError | undefined,
+  ) {
+    this.#log = log
+    this.#reserve = reserve
+    this.#segmentSize = segmentSize
+    this.#lock = lock
+    this.#stopped = stopped
+    this.recovered = {
+      tornTail: log.tornTail,
+      leftovers: log.leftovers,
+      staleLock: lock?.takenFrom,
+    }
+  }
+
+  /**
+   * Opens the store in `dir`, which is made where it is not there. Where writing is not permitted the store opens
+   * read-only (`mode`), and `readOnlyBecause` says why.
+   * @throws LockedError, CorruptionError, PermissionError (not even reading is permitted), TooManyFilesError,
+   *   UsageError, IoError
+   */
+  static async open(dir: string, options: OpenOptions = {}): Promise<Store> {
+    const { readOnly = false, segmentSize = DEFAULT_SEGMENT_SIZE } = options
+    const { reserveSize = Math.ceil(segmentSize * 1.25) } = options
+    checkSize('segmentSize', segmentSize, SMALLEST_SEGMENT, LARGEST_SEGMENT)
+    checkSize('reserveSize', reserveSize, 0, Number.MAX_SAFE_INTEGER)
+    let lock: Lock | undefined
+    let stopped: LightningError | undefined
+    try {
+      if (readOnly) stopped = new ReadOnlyError('EREADONLY', 'the store was opened read-only')
+      else makeDirectory(dir)
+      const reserve = new Reserve(join(dir, RESERVE), reserveSize)
+      if (!readOnly) {
+        try {
+          lock = takeLock(dir, reserve)
+        } catch (error) {
+          stopped = writeRefusal(error, `lock ${dir}`)
+        }
+      }
+      const log = await Log.load(dir, segmentSize, lock !== undefined)
+      if (stopped === undefined) {
+        try {
+          log.repair()
+        } catch (error) {
+          stopped = errorFrom(error, `write to ${dir}`)
+        }
+      }
+      if (stopped !== undefined) {
+        lock?.release()
+        lock = undefined
+      }
+      return new Store(log, reserve, segmentSize, lock, stopped)
+    } catch (error) {
+      lock?.release()
+      throw notThere(error, dir) ?? errorFrom(error, `open ${dir}`)
+    }
+  }
+
+  get mode(): Mode {
+    return this.#stopped === undefined ? 'read-write' : 'read-only'
+  }
+
+  /** Why the store takes no writes; undefined while it does. */
+  get readOnlyBecause(): LightningError | undefined {
+    return this.#stopped
+  }
+
+  /** Resolves when the value is durable. Don't change the bytes of `value` before that. */
+  put(key: string, value: Value): Promise<void> {
+    return this.batch([['put', key, value]])
+  }
+
+  /** Resolves when it is durable that there is nothing under `key`, whether or not there was something. */
+  delete(key: string): Promise<void> {
+    return this.batch([['delete', key]])
+  }
+
+  /** All of these writes, in this order, or none. Resolves when they are durable. */
+  async batch(operations: readonly BatchWrite[]): Promise<void> {
+    this.#assertWritable()
+    const writes = operations.map(toWrite)
+    const bytes = frameLength(writes.reduce((sum, write) => sum + entryLength(write), 0))
+    if (bytes > MAX_FRAME_BYTES) {
+      throw new UsageError(
+        'ETOOLARGE',
+        `a write of ${bytes} bytes is too large; the limit is ${MAX_FRAME_BYTES}`,
+      )
+    }
+    if (writes.length === 0) return
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ writes, bytes, resolve, reject })
+      this.#schedule()
+    })
+  }
+
+  /** The value of `key` that is durable now; undefined where there is none. */
+  async get(key: string): Promise<Buffer | undefined> {
+    this.#assertOpen()
+    const place = this.#log.keys.get(keyToBinary(key))
+    return place === undefined ? undefined : this.#log.read(place)
+  }
+
+  /** Entries with a key greater than `after` (from the first), at most `limit`, in the order of their UTF-8 bytes. */
+  async scan(range: { after?: string; limit?: number } = {}): Promise<[key: string, value: Buffer][]> {
+    this.#assertOpen()
+    const { after, limit = Number.POSITIVE_INFINITY } = range
+    const entries: [string, Buffer][] = []
+    if (limit <= 0) return entries
+    for (const [key, place] of this.#log.keys.after(after === undefined ? undefined : keyToBinary(after))) {
+      entries.push([keyFromBinary(key), this.#log.read(place)])
+      if (entries.length >= limit) break
+    }
+    return entries
+  }
+
+  /** Resolves when every write that was asked for before is durable or was refused. */
+  async sync(): Promise<void> {
+    this.#assertOpen()
+    this.#flush()
+    if (this.#stopped instanceof IoError) throw this.#refusal(this.#stopped)
+  }
+
+  /**
+   * Rewrites the log without what no longer counts. Reads and writes go on meanwhile.
+   * @throws DiskFullError where there was not even room for that; what did fit was compacted
+   */
+  compact(): Promise<void> {
+    return this.#maintain(async () => {
+      this.#assertWritable()
+      const host = {
+        log: this.#log,
+        makeRoom: () => this.#reserve.release(),
+        assertWritable: () => this.#assertWritable(),
+      }
+      try {
+        const { active } = this.#log
+        if (active !== undefined && active.entryBytes > 0) withRoom(host, () => this.#log.rotate())
+        await compactLog(host)
+      } catch (error) {
+        throw this.#noticed(error)
+      } finally {
+        this.#refill()
+      }
+    })
+  }
+
+  /** Reads everything again and lists all damage. */
+  verify(): Promise<Verification> {
+    return this.#maintain(() => {
+      this.#assertOpen()
+      return verifySegments(this.#log.segments.map((segment) => ({ segment, end: segment.size })))
+    })
+  }
+
+  stats(): Stats {
+    this.#assertOpen()
+    const { segments, keys, commit } = this.#log
+    return {
+      keys: keys.size,
+      commits: commit,
+      segments: segments.length,
+      bytes: segments.reduce((sum, segment) => sum + segment.size, 0),
+      liveBytes: segments.reduce((sum, segment) => sum + segment.liveBytes, 0),
+      reserveBytes: this.#reserve.size,
+    }
+  }
+
+  /** Finishes the writes that wait, then gives everything back. A second close does nothing. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#flush()
+    this.#isClosed = true
+    await this.#maintenance
+    this.#log.close()
+    this.#lock?.release()
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    // Not at once: whatever else this turn of the event loop asks for goes into the same commit.
+    setImmediate(() => {
+      this.#isScheduled = false
+      this.#commitGroup()
+      if (this.#queue.length > 0) this.#schedule()
+    })
+  }
+
+  #flush(): void {
+    while (this.#queue.length > 0) this.#commitGroup()
+  }
+
+  /** Commits the requests that wait, as far as they fit into one frame. */
+  #commitGroup(): void {
+    const limit = Math.min(MAX_GROUP_BYTES, this.#segmentSize)
+    let count = 0
+    for (let bytes = 0; count < this.#queue.length; count++) {
+      bytes += this.#queue[count]!.bytes
+      if (bytes > limit && count > 0) break
+    }
+    const group = this.#queue.splice(0, count)
+    if (group.length === 0) return
+    try {
+      this.#append(group.flatMap((request) => request.writes))
+      for (const request of group) request.resolve()
+    } catch (error) {
+      if (error instanceof DiskFullError) this.#commitEach(group)
+      else for (const request of group) request.reject(error)
+    }
+  }
+
+  /** What is too large together may fit apart; deletes may use the reserve. */
+  #commitEach(group: readonly Request[]): void {
+    const host = { makeRoom: () => this.#reserve.release() }
+    for (const { writes, resolve, reject } of group) {
+      try {
+        const isFreeing = writes.every((write) => write.value === undefined)
+        if (isFreeing) withRoom(host, () => this.#append(writes))
+        else this.#append(writes)
+        resolve()
+      } catch (error) {
+        reject(error)
+      }
+    }
+  }
+
+  #append(writes: readonly Write[]): void {
+    if (this.#stopped !== undefined) throw this.#refusal(this.#stopped)
+    try {
+      if (writes.some((write) => write.value !== undefined)) this.#reserve.fill()
+      this.#log.append(writes)
+    } catch (error) {
+      throw this.#noticed(error)
+    }
+  }
+
+  /** After these errors no write can be trusted, or permitted, until the store was opened again. */
+  #noticed(error: unknown): unknown {
+    const stops =
+      error instanceof IoError || error instanceof PermissionError || error instanceof ReadOnlyError
+    if (stops) this.#stopped ??= error
+    return error
+  }
+
+  /** Sets the reserve aside again where there is room; where not, the next put finds out. */
+  #refill(): void {
+    try {
+      if (this.#stopped === undefined) this.#reserve.fill()
+    } catch (error) {
+      this.#noticed(error)
+    }
+  }
+
+  #maintain<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#maintenance.then(work)
+    this.#maintenance = done.catch(() => {})
+    return done
+  }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw new ClosedError('ECLOSED', 'the store was closed')
+  }
+
+  #assertWritable(): void {
+    this.#assertOpen()
+    if (this.#stopped !== undefined) throw this.#refusal(this.#stopped)
+  }
+
+  #refusal(cause: LightningError): LightningError {
+    const message = `the store takes no writes until it is opened again: ${cause.message}`
+    if (cause instanceof IoError) return new IoError(cause.code, message, cause)
+    if (cause instanceof DiskFullError) return new DiskFullError(cause.code, message, cause)
+    return new ReadOnlyError(cause.code, message, cause)
+  }
+}
+
+function takeLock(dir: string, reserve: Reserve): Lock {
+  return withRoom({ makeRoom: () => reserve.release() }, () => {
+    try {
+      return Lock.acquire(dir)
+    } catch (error) {
+      throw errorFrom(error, `lock ${dir}`)
+    }
+  })
+}
+
+/** The error, where it means that the store can be read but not written; else it is thrown. */
+function writeRefusal(error: unknown, doing: string): LightningError {
+  const refusal = errorFrom(error, doing)
+  const canRead =
+    refusal instanceof PermissionError || refusal instanceof ReadOnlyError || refusal instanceof DiskFullError
+  if (!canRead) throw refusal
+  return refusal
+}
+
+function notThere(error: unknown, dir: string): LightningError | undefined {
+  const { code } = error as NodeJS.ErrnoException
+  if (code !== 'EEXIST' && (code !== 'ENOENT' || fs.existsSync(dir))) return undefined
+  return new UsageError(code, `there is no directory ${dir}`, error)
+}
+
+function toWrite(operation: BatchWrite): Write {
+  const [op, key, value] = operation
+  if (typeof key !== 'string' || LONE_SURROGATE.test(key)) {
+    throw new UsageError('EBADKEY', 'a key must be a string without lone surrogates')
+  }
+  const binary = keyToBinary(key)
+  if (binary.length === 0 || binary.length > MAX_KEY_BYTES) {
+    throw new UsageError(
+      'EBADKEY',
+      `a key must have 1 to ${MAX_KEY_BYTES} bytes; this one has ${binary.length}`,
+    )
+  }
+  if (op === 'delete') return { key: binary, value: undefined }
+  if (typeof value === 'string') return { key: binary, value: Buffer.from(value) }
+  if (op === 'put' && value instanceof Uint8Array) return { key: binary, value }
+  throw new UsageError('EBADVALUE', `the value of ${JSON.stringify(key)} must be a string or a Uint8Array`)
+}
+
+function checkSize(name: string, size: number, least: number, most: number): void {
+  if (Number.isInteger(size) && size >= least && size <= most) return
+  throw new UsageError('EBADOPTION', `${name} must be a whole number from ${least} to ${most}; it is ${size}`)
+}
