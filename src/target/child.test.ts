@@ -124,7 +124,7 @@ describe('a target that says what is not the protocol', () => {
 describe('a target that ends by itself', () => {
   it('dies-at-once, with what it said last', async () => {
     const { target, end } = misbehave('dies-at-once')
-    const detail = 'exited with code 3; the end of its stderr: "error while loading shared libraries"'
+    const detail = 'exited with code 3; its last words: "error while loading shared libraries"'
     expect((await goneFrom(target.hello())).reason).toBe('exit')
     expect(await end).toEqual({ action: 'crash', detail })
     expect(target.log()).toBe('error while loading shared libraries\n')

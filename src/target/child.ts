@@ -46,7 +46,7 @@ export interface TargetProcessOptions {
 }
 
 interface Pending {
-  readonly op: Request
+  readonly request: Request
   /** On the clock of `performance.now()`. */
   readonly deadline: number
   resolve(response: Response): void
@@ -166,7 +166,7 @@ export class TargetProcess {
     }
     return new Promise((resolve, reject) => {
       const deadline = performance.now() + this.#options.answerMs
-      this.#pending.set(id, { op: request, deadline, resolve, reject })
+      this.#pending.set(id, { request, deadline, resolve, reject })
       this.#sweeper ??= setTimeout(() => this.#sweep(), this.#options.answerMs)
     })
   }
@@ -205,9 +205,9 @@ export class TargetProcess {
       const mistake = known ? 'a second answer to one request' : 'an answer to a request that was never made'
       return this.#garbage(`${mistake}: ${excerpt(line)}`)
     }
-    const checked = checkResponse(pending.op, body)
+    const checked = checkResponse(pending.request, body)
     if ('mistake' in checked) {
-      return this.#garbage(`answer to ${pending.op.op}: ${checked.mistake}: ${excerpt(line)}`)
+      return this.#garbage(`answer to ${pending.request.op}: ${checked.mistake}: ${excerpt(line)}`)
     }
     this.#pending.delete(id as number)
     pending.resolve(checked.response)
@@ -230,7 +230,7 @@ export class TargetProcess {
       if (left > 0) {
         this.#sweeper = setTimeout(() => this.#sweep(), left)
       } else {
-        const detail = `no answer to ${oldest.op.op} within ${this.#options.answerMs} ms`
+        const detail = `no answer to ${oldest.request.op} within ${this.#options.answerMs} ms`
         this.#condemn({ action: 'hang', detail })
       }
     })
@@ -289,10 +289,10 @@ export class TargetProcess {
     const how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`
     if (this.#killed && signal === 'SIGKILL') return { action: 'kill', detail: how }
     if (this.#stopped !== undefined && code === 0) return { action: 'stop', detail: how }
-    const words = lastLine(this.log())
+    const words = lastWords(this.log())
     return {
       action: 'crash',
-      detail: words === '' ? how : `${how}; the end of its stderr: ${excerpt(words)}`,
+      detail: words === undefined ? how : `${how}; its last words: ${excerpt(words)}`,
     }
   }
 
@@ -315,8 +315,10 @@ function spawnGroup({ command, cwd, environment }: TargetProcessOptions): ChildP
   }
 }
 
-function lastLine(text: string): string {
-  return text.trimEnd().split('\n').at(-1) ?? ''
+/** The last line that speaks of an error, else the last of all: stack traces and banners say less. */
+function lastWords(log: string): string | undefined {
+  const lines = log.split('\n').filter((line) => line.trim() !== '' && !/^\s*at /.test(line))
+  return lines.findLast((line) => /error|exception|fatal|panic/i.test(line)) ?? lines.at(-1)
 }
 
 function excerpt(text: string): string {

@@ -1,6 +1,6 @@
 /** Finds a SQLite that this host already has. Each candidate is tried by running it, as what runs is what counts. */
 import { execFile } from 'node:child_process'
-import { createRequire } from 'node:module'
+import { createRequire, isBuiltin } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { HostError } from '../errors.js'
@@ -42,7 +42,8 @@ const nodeAdapter = packaged('dist/target/adapters/sqlite.js')
 const pythonAdapter = packaged('src/target/adapters/sqlite.py')
 
 function builtIn(): Command | undefined {
-  if (process.getBuiltinModule?.('node:sqlite') === undefined) return undefined
+  // Not by loading it: that prints a warning.
+  if (!isBuiltin('node:sqlite')) return undefined
   return [process.execPath, '--disable-warning=ExperimentalWarning', nodeAdapter, 'node:sqlite']
 }
 

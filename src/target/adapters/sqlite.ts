@@ -6,7 +6,7 @@
  */
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import type { ErrorKind, TargetError } from '../protocol.js'
+import type { ErrorKind, OpenMode, TargetError } from '../protocol.js'
 import { serve } from './serve.js'
 
 /** What both drivers have in common. */
@@ -99,6 +99,22 @@ function openWritable(connect: Connect, file: string): Store {
   })
 }
 
+/** Read-write where the files may be written, else read-only where they may at least be read. */
+function open(connect: Connect, file: string): { store: Store; mode: OpenMode } {
+  try {
+    return { store: openWritable(connect, file), mode: 'read-write' }
+  } catch (error) {
+    const { kind } = errorOf(error, 'open')
+    if (kind !== 'permission' && kind !== 'read-only') throw error
+    try {
+      return { store: openReadOnly(connect, file), mode: 'read-only' }
+    } catch {
+      // What kept it from writing came first, and says more.
+      throw error
+    }
+  }
+}
+
 function openReadOnly(connect: Connect, file: string): Store {
   return opened(connect(file, true), (db) => {
     db.exec(`PRAGMA busy_timeout = ${BUSY_MS}`)
@@ -159,16 +175,9 @@ function main(connect: Connect): void {
         ops: ['put', 'get', 'delete', 'batch', 'scan', 'sync', 'compact'],
       }),
       open: ({ dir }) => {
-        const file = join(dir, 'kv.db')
-        try {
-          store = openWritable(connect, file)
-          return { mode: 'read-write' }
-        } catch (error) {
-          const { kind } = errorOf(error, 'open')
-          if (kind !== 'permission' && kind !== 'read-only') throw error
-          store = openReadOnly(connect, file)
-          return { mode: 'read-only' }
-        }
+        const opened = open(connect, join(dir, 'kv.db'))
+        store = opened.store
+        return { mode: opened.mode }
       },
       put: ({ key, value }) => {
         current().run.put.run(key, value)
