@@ -63,9 +63,12 @@ export class CorruptionError extends LightningError {
   readonly file: string
   /** Where the damage begins, in bytes from the start of the file. */
   readonly offset: number
+  /** What is wrong there, in words. */
+  readonly reason: string
 
   constructor(file: string, offset: number, reason: string) {
     super('ECORRUPT', `${file} is damaged at byte ${offset}: ${reason}`)
+    this.reason = reason
     this.file = file
     this.offset = offset
   }

@@ -13,5 +13,6 @@ export {
   UsageError,
 } from './errors.js'
 export type { Recovered } from './log.js'
+export { type Salvaged, salvage } from './salvage.js'
 export { type BatchWrite, type Mode, type OpenOptions, type Stats, Store, type Value } from './store.js'
-export type { Damage, Verification } from './verify.js'
+export { type Damage, type Verification, verify } from './verify.js'

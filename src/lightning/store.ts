@@ -24,7 +24,7 @@ import {
 import { Lock } from './lock.js'
 import { Log, type Recovered } from './log.js'
 import { Reserve } from './reserve.js'
-import { type Verification, verifySegments } from './verify.js'
+import { type Verification, verify } from './verify.js'
 
 export interface OpenOptions {
   /** Take no lock, write nothing, see the store as it is now. */
@@ -241,7 +241,7 @@ export class Store {
   verify(): Promise<Verification> {
     return this.#maintain(() => {
       this.#assertOpen()
-      return verifySegments(this.#log.segments.map((segment) => ({ segment, end: segment.size })))
+      return verify(this.#log.dir)
     })
   }
 
