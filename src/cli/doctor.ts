@@ -1,0 +1,59 @@
+/** `doctor`: what this host can do, each thing tried for real. */
+import Table from 'cli-table3'
+import { type ExitCode, ExitCode as Exit, HostError } from '../errors.js'
+import { Host } from '../sandbox/host.js'
+import type { Isolation } from '../sandbox/isolation.js'
+import { type Capability, NEEDS, type Need } from '../sandbox/need.js'
+import type { Screen } from './screen.js'
+import { withStopSignal } from './stop-signal.js'
+
+interface Diagnosis {
+  readonly isolation: Isolation | null
+  /** Why there is no isolation, and what would give one. */
+  readonly problem?: { readonly why: string; readonly fix: string }
+  readonly capabilities: readonly (Capability & { readonly title: string })[]
+}
+
+/** @returns the exit code: 3 where no trial at all could run here */
+export async function doctor(options: { json?: true; isolation?: Isolation }, { out }: Screen): Promise<ExitCode> {
+  const diagnosis = await diagnose(options.isolation)
+  out.write(options.json ? `${JSON.stringify(diagnosis, null, 2)}\n` : table(diagnosis, out))
+  return diagnosis.capabilities.some(({ need, ok }) => need === 'tmpfs' && ok) ? Exit.gateMet : Exit.host
+}
+
+async function diagnose(wanted: Isolation | undefined): Promise<Diagnosis> {
+  try {
+    const host = await Host.open(wanted)
+    try {
+      const found = await withStopSignal((signal) => host.capabilities(Object.keys(NEEDS) as Need[], signal))
+      const capabilities = found.map((capability) => ({ ...capability, title: NEEDS[capability.need].title }))
+      return { isolation: host.isolation, capabilities }
+    } finally {
+      await host.close()
+    }
+  } catch (error) {
+    if (!(error instanceof HostError)) throw error
+    return { isolation: null, problem: { why: error.message, fix: error.hint ?? '' }, capabilities: [] }
+  }
+}
+
+function table({ isolation, problem, capabilities }: Diagnosis, { chalk, width }: Screen['out']): string {
+  if (problem !== undefined) return `${chalk.red('no trial can run here:')} ${problem.why}\n${problem.fix}\n`
+  const first = Math.max(...capabilities.map(({ title }) => title.length)) + 2
+  const rows = new Table({
+    head: ['what', 'here', 'why not, and what would give it'],
+    style: { head: [], border: [] },
+    colWidths: [first, 6, Math.max(30, width - first - 10)],
+    wordWrap: true,
+    wrapOnWordBoundary: false,
+  })
+  for (const capability of capabilities) {
+    const { title } = capability
+    rows.push(
+      capability.ok
+        ? [title, chalk.green('yes'), '']
+        : [title, chalk.yellow('no'), `${capability.why}\n${chalk.dim(capability.fix)}`],
+    )
+  }
+  return `isolation: ${isolation}\n${rows.toString()}\n`
+}

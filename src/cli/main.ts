@@ -1,0 +1,166 @@
+/**
+ * The command line: declares verbs and options, and loads the code of a verb when it is called. Everything that an
+ * action needs is imported inside it: `--help` has to be there at once.
+ */
+import { Command, CommanderError, Option } from 'commander'
+import { ChaosError, ExitCode } from '../errors.js'
+import {
+  parseConfidence,
+  parseCount,
+  parseDuration,
+  parseIsolation,
+  parsePercent,
+  parseReporter,
+  parseSeed,
+  parseTrialId,
+} from './options.js'
+import { toolPackage } from './package.js'
+import type { CommonOptions, RunOptions, TargetChoice } from './run.js'
+
+/** Runs the command line and sets the exit code. */
+export async function main(argv: readonly string[]): Promise<void> {
+  try {
+    await program().parseAsync(argv)
+  } catch (error) {
+    process.exitCode = await explain(error)
+  }
+}
+
+function program(): Command {
+  const { name, version } = toolPackage()
+  const root = new Command(name)
+    .description('Breaks the storage under a database, on purpose, and proves what happened to the data.')
+    .version(version)
+    .exitOverride()
+    .showHelpAfterError('(lightning-chaos --help shows every command)')
+    .addHelpText('after', EXAMPLES)
+
+  withTrialOptions(
+    root
+      .command('run')
+      .description('run scenarios against a target, and print the pass-rate table')
+      .argument('[scenario...]', "names, families, patterns or files: 'diskfull', 'permissions/*', ./my.yaml"),
+  )
+    .option('--trials <n>', 'trials of each scenario (default: as the scenario says)', parseCount)
+    .option('--seed <text>', 'seed of the run (default: a new one, printed)', parseSeed)
+    .option('--gate <percent>', 'pass rate that the gate asks for', parsePercent, 0.95)
+    .option('--confidence <percent>', "judge the rate's lower bound at this confidence", parseConfidence)
+    .option('--allow-data-loss', 'let the gate pass although data was lost; the report says so')
+    .option('--bail [n]', 'stop after n trials that did not pass (1)', parseCount)
+    .option('--workers <n>', 'trials at a time', parseCount, 2)
+    .action(async (scenarios: string[], options: RunOptions) => {
+      const { run } = await import('./run.js')
+      process.exitCode = await run(scenarios, options, await screen())
+    })
+
+  withTrialOptions(
+    root
+      .command('replay')
+      .description('run one trial again exactly, from the line that a report printed')
+      .argument('<scenario>', 'name or file of its scenario'),
+  )
+    .requiredOption('--trial <id>', 'the trial, as the report names it', parseTrialId)
+    .action(async (scenario: string, options: CommonOptions & { trial: { seed: string; index: number } }) => {
+      const { replay } = await import('./run.js')
+      process.exitCode = await replay(scenario, options, await screen())
+    })
+
+  root
+    .command('list')
+    .description('list the built-in scenarios')
+    .argument('[scenario...]', 'only these: names, families, patterns or files')
+    .option('--json', 'as JSON')
+    .action(async (selectors: string[], options: { json?: true }) => {
+      const { list } = await import('./list.js')
+      await list({ selectors, json: options.json ?? false }, await screen())
+    })
+
+  root
+    .command('show')
+    .description('describe a scenario: why it matters, what happens, what it needs')
+    .argument('<scenario...>', 'names, families, patterns or files')
+    .option('--json', 'as JSON')
+    .action(async (selectors: string[], options: { json?: true }) => {
+      const { show } = await import('./show.js')
+      await show({ selectors, json: options.json ?? false }, await screen())
+    })
+
+  root
+    .command('validate')
+    .description('check scenario files, without running them')
+    .argument('<file...>', 'scenario files')
+    .action(async (files: string[]) => {
+      const { validate } = await import('./validate.js')
+      process.exitCode = await validate(files, await screen())
+    })
+
+  root
+    .command('doctor')
+    .description('try what this host can do: volumes, faults, evidence')
+    .option('--json', 'as JSON')
+    .addOption(isolationOption())
+    .action(async (options: { json?: true }) => {
+      const { doctor } = await import('./doctor.js')
+      process.exitCode = await doctor(options, await screen())
+    })
+
+  const target = root.command('target').description('work on a target')
+  targetOptions(target.command('check').description('try an adapter against the target protocol'))
+    .argument('[command...]', 'the command that starts it, after --')
+    .option('--timeout <duration>', 'longest wait for one answer', parseDuration, 5000)
+    .action(async (command: string[], options: TargetChoice & { timeout: number }) => {
+      const { targetCheck } = await import('./target-check-verb.js')
+      process.exitCode = await targetCheck(command, options, await screen())
+    })
+
+  return root
+}
+
+function withTrialOptions(command: Command): Command {
+  return targetOptions(command)
+    .option('--timeout <duration>', 'longest wait for one answer of the target', parseDuration, 5000)
+    .option('--resume-timeout <duration>', 'longest wait for writes to come back', parseDuration, 5000)
+    .option('--trial-timeout <duration>', 'longest that one trial may take', parseDuration, 60_000)
+    .option('--keep [directory]', "keep the target's files of trials that did not pass")
+    .option('--reporter <name[=file]>', 'table or json; may be given several times', parseReporter)
+    .option('--output <file>', 'where a reporter without a file of its own writes (default: stdout)')
+    .addOption(isolationOption())
+}
+
+function targetOptions(command: Command): Command {
+  return command
+    .option('--target <name>', 'lightning, sqlite, or a target file (default: lightning)')
+    .addOption(new Option('--target-cmd <command>', "the command that starts it; '{dir}' is the data directory").conflicts('target'))
+}
+
+function isolationOption(): Option {
+  return new Option('--isolation <kind>', 'root, user or none (default: the best that works)').argParser(parseIsolation)
+}
+
+async function screen() {
+  const { createScreen } = await import('./screen.js')
+  return createScreen(process.env, process)
+}
+
+/** Prints an error the way its kind wants it. @returns the exit code */
+async function explain(error: unknown): Promise<ExitCode> {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.gateMet : ExitCode.usage
+  const { chalkStderr: chalk } = await import('chalk')
+  if (error instanceof ChaosError) {
+    process.stderr.write(`${chalk.red('error:')} ${error.message}\n`)
+    if (error.hint !== undefined) process.stderr.write(`${chalk.dim('hint:')} ${error.hint}\n`)
+    return error.exitCode
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+  process.stderr.write(`${chalk.red('error:')} this is a fault of lightning-chaos itself:\n${text}\n`)
+  return ExitCode.internal
+}
+
+const EXAMPLES = `
+Examples:
+  lightning-chaos run diskfull                      the bundled database on a full disk
+  lightning-chaos run permissions --target sqlite   SQLite, when it may not write
+  lightning-chaos run --target-cmd './adapter {dir}' --trials 50
+  lightning-chaos doctor                            what this host can do
+
+Exit codes: 0 the gate is met, 1 it is not, 2 wrong usage, 3 this host cannot, 4 a fault of the tool, 130 interrupted`

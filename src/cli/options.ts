@@ -1,0 +1,75 @@
+/** What the values of options mean. Each throws commander's InvalidArgumentError, which names the option. */
+import { InvalidArgumentError } from 'commander'
+import { ISOLATIONS, type Isolation } from '../sandbox/isolation.js'
+
+/** A whole number of at least 1. */
+export function parseCount(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('Expected a whole number of at least 1.')
+  return Number(text)
+}
+
+/** A percentage from 0 to 100, as a share from 0 to 1. */
+export function parsePercent(text: string): number {
+  const number = /^\d+(\.\d+)?%?$/.test(text) ? Number.parseFloat(text) : Number.NaN
+  if (!(number >= 0 && number <= 100)) {
+    throw new InvalidArgumentError("Expected a percentage from 0 to 100, such as '95'.")
+  }
+  return number / 100
+}
+
+/** A level of confidence: more than 0 and less than 100 percent, as a share. */
+export function parseConfidence(text: string): number {
+  const share = parsePercent(text)
+  if (share === 0 || share === 1) throw new InvalidArgumentError('Expected more than 0 and less than 100.')
+  return share
+}
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 }
+
+/** A duration with its unit, in milliseconds. */
+export function parseDuration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m)$/.exec(text)
+  const milliseconds = match === null ? 0 : Math.round(Number(match[1]) * UNITS[match[2]!]!)
+  if (milliseconds < 1 || milliseconds > 24 * 60 * UNITS.m!) {
+    throw new InvalidArgumentError("Expected a duration with its unit, such as '500ms', '5s' or '2m'.")
+  }
+  return milliseconds
+}
+
+/** Anything that can be typed again: it comes back in the report and in every replay line. */
+export function parseSeed(text: string): string {
+  if (!/^[A-Za-z0-9._-]{1,64}$/.test(text)) {
+    throw new InvalidArgumentError('Expected 1 to 64 letters, digits, dots, dashes or underscores.')
+  }
+  return text
+}
+
+export interface TrialId {
+  readonly seed: string
+  readonly index: number
+}
+
+/** A trial as a replay line names it: its seed, a dot, its number. */
+export function parseTrialId(text: string): TrialId {
+  const match = /^([0-9a-f]{12})\.(\d{1,9})$/.exec(text)
+  if (match === null) throw new InvalidArgumentError("Expected a trial as the report names it, such as '1f09c2a7b3de.4'.")
+  return { seed: match[1]!, index: Number(match[2]) }
+}
+
+export function parseIsolation(text: string): Isolation {
+  const found = ISOLATIONS.find((isolation) => isolation === text)
+  if (found === undefined) throw new InvalidArgumentError(`Expected one of ${ISOLATIONS.join(', ')}.`)
+  return found
+}
+
+/** A reporter and the file it writes to: 'json=report.json', or 'json' for stdout. */
+export interface ReporterChoice {
+  readonly name: string
+  readonly file: string | undefined
+}
+
+/** Collects every --reporter. */
+export function parseReporter(text: string, before: readonly ReporterChoice[] = []): readonly ReporterChoice[] {
+  const [name = '', ...file] = text.split('=')
+  return [...before, { name, file: file.length === 0 ? undefined : file.join('=') }]
+}

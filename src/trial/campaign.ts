@@ -1,0 +1,119 @@
+/** A whole run: many scenarios, many trials of each, on a few workers. */
+import type { RunResult, ScenarioResult, TrialResult } from '../report/result.js'
+import { planTrials, type TrialKey } from '../scenario/plan.js'
+import { needsOf } from '../scenario/needs.js'
+import type { Scenario } from '../scenario/schema.js'
+import type { Host } from '../sandbox/host.js'
+import type { TargetSpec } from '../target/spec.js'
+import { missing } from './capable.js'
+import { executeTrial } from './execute.js'
+import { runPool } from './pool.js'
+import type { Limits } from './trial.js'
+
+export interface CampaignOptions {
+  readonly scenarios: readonly Scenario[]
+  readonly target: TargetSpec
+  readonly seed: string
+  /** Trials of each scenario; undefined: as many as it says itself. */
+  readonly trials: number | undefined
+  /** Runs one trial that is already known, instead of planning any. */
+  readonly only?: TrialKey
+  readonly workers: number
+  readonly limits: Limits
+  readonly gate: RunResult['gate']
+  /** Stop after this many trials that did not pass. */
+  readonly bail: number | undefined
+  readonly keep: string | undefined
+  readonly tool: RunResult['tool']
+  /** Stops the run; what is done so far is the result. */
+  readonly signal: AbortSignal
+  replay(scenario: Scenario, trial: TrialKey): string
+  readonly progress: {
+    begin(scenario: Scenario, trials: number): void
+    trial(result: TrialResult): void
+    end(result: ScenarioResult): void
+  }
+}
+
+interface Job {
+  readonly scenario: Scenario
+  readonly key: TrialKey
+  readonly row: Row
+}
+
+interface Row {
+  readonly scenario: Scenario
+  readonly planned: number
+  readonly results: TrialResult[]
+  begun: boolean
+}
+
+/** @throws SandboxError where no trial can run (the target's program is not there, say) */
+export async function runCampaign(host: Host, options: CampaignOptions): Promise<RunResult> {
+  const { scenarios, signal, progress } = options
+  const startedAt = new Date()
+  const started = performance.now()
+  const needs = new Set(scenarios.flatMap(needsOf))
+  const capabilities = await host.capabilities([...needs], signal)
+  let target: RunResult['target'] = { name: options.target.name, version: '', waived: options.target.contract.waived }
+  let identity = ''
+  let bad = 0
+
+  const rows: Row[] = scenarios.map((scenario) => {
+    const keys = keysOf(scenario, options)
+    return { scenario, planned: keys.length, results: [], begun: false }
+  })
+  const jobs: Job[] = rows.flatMap((row) =>
+    keysOf(row.scenario, options).map((key) => ({ scenario: row.scenario, key, row })),
+  )
+
+  const work = async ({ scenario, key, row }: Job): Promise<void> => {
+    if (!row.begun) {
+      row.begun = true
+      progress.begin(scenario, row.planned)
+    }
+    const replay = options.replay(scenario, key)
+    const lacking = missing(scenario, capabilities)
+    if (lacking !== undefined) {
+      const skipped = { scenario: scenario.name, ...key, replay, durationMs: 0, verdict: 'skipped', reason: lacking } as const
+      row.results.push(skipped)
+      progress.trial(skipped)
+    } else {
+      const trial = { schema: 1, scenario, target: options.target, ...key, limits: options.limits } as const
+      const executed = await executeTrial(host, trial, { signal, keep: options.keep, replay })
+      if (executed.target !== undefined) target = { ...target, ...executed.target }
+      identity = executed.identity ?? identity
+      row.results.push(executed.result)
+      if (executed.result.verdict !== 'passed') bad += 1
+      progress.trial(executed.result)
+    }
+    if (row.results.length === row.planned) progress.end(scenarioResult(row))
+  }
+
+  const bailedOut = () => options.bail !== undefined && bad >= options.bail
+  try {
+    await runPool(Math.min(options.workers, host.mostWorkers), jobs, work, () => bailedOut() || signal.aborted)
+  } catch (error) {
+    if (!signal.aborted) throw error
+  }
+  return {
+    tool: options.tool,
+    target,
+    isolation: identity === '' ? host.isolation : `${host.isolation} (${identity})`,
+    seed: options.seed,
+    startedAt: startedAt.toISOString(),
+    durationMs: Math.round(performance.now() - started),
+    gate: options.gate,
+    complete: rows.every((row) => row.results.length === row.planned),
+    scenarios: rows.filter((row) => row.results.length > 0).map(scenarioResult),
+  }
+}
+
+function keysOf(scenario: Scenario, { seed, trials, only }: CampaignOptions): TrialKey[] {
+  return only === undefined ? planTrials(scenario, { seed, trials }) : [only]
+}
+
+function scenarioResult({ scenario, results }: Row): ScenarioResult {
+  const trials = [...results].sort((a, b) => a.index - b.index)
+  return { name: scenario.name, title: scenario.title, volume: scenario.volume.kind, trials }
+}
