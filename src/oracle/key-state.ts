@@ -110,7 +110,7 @@ export class KeyState {
       if (!isFinal) return { batches: [] }
       const possible = allowed.filter((write) => write.possible)
       this.#settle(possible, at)
-      return { batches: possible.length === 1 ? this.#noteFacts(possible[0]!, session) : [] }
+      return { batches: possible.length === 1 ? this.#noteFacts(possible[0]!, true, session) : [] }
     }
     const mayBeForgotten = this.#isLenient || this.#forgottenSince > since
     if (mayBeForgotten && (observed === null || !('corrupt' in observed))) return { batches: [] }
@@ -120,7 +120,9 @@ export class KeyState {
     const adopted = culprit ?? this.#addSight(observed, at, session)
     adopted.possible = true
     adopted.wrong = true
-    const batches = isFinal ? this.#noteFacts(adopted, session) : []
+    // Nothing there, or a text of a few characters, may be the doing of one of several writes.
+    const isCertain = matching.length === 1 || culprit?.outcome === 'refused'
+    const batches = isFinal ? this.#noteFacts(adopted, isCertain, session) : []
     return { contradiction: { expected, culprit, forgotten: this.#forgottenSince >= 0 }, batches }
   }
 
@@ -184,10 +186,12 @@ export class KeyState {
     if (seen.length === 1) seen[0]!.seen = true
   }
 
-  /** With `seen` there, each later write is not; earlier ones were overwritten, which says nothing of them. */
-  #noteFacts(seen: Write, session: number): Batch[] {
+  /** With `seen` there, no later write is. What ought to have been overwritten by now says nothing of its batch. */
+  #noteFacts(seen: Write, isCertain: boolean, session: number): Batch[] {
+    const since = Math.max(seen.order, this.#expected().order)
     return this.#writes.flatMap((write) => {
-      if (write.batch === undefined || write.order < seen.order) return []
+      const isKnown = write === seen ? isCertain : write.order >= since
+      if (write.batch === undefined || !isKnown) return []
       write.fact = { session, there: write === seen }
       return [write.batch]
     })
@@ -206,7 +210,9 @@ export class KeyState {
   #culprit(matching: readonly Write[], observed: Observed, expected: Write): Write | undefined {
     if (observed !== null) return matching.at(-1)
     const refused = matching.findLast((write) => write.outcome === 'refused' && write.order > expected.order)
-    return refused ?? matching.findLast((write) => write.order < expected.order)
+    return (
+      refused ?? matching.findLast((write) => write.outcome !== 'refused' && write.order < expected.order)
+    )
   }
 }
 

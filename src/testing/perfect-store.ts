@@ -2,7 +2,7 @@
  * A store that never breaks a promise, driven by a random schedule: it gives histories that the judge must accept.
  * Hooks let a test plant one loss into it, which the judge must then find.
  */
-import type { Event, FaultFamily, Observed, Operation, Seq, WriteOp } from '../history/events.js'
+import type { Event, FaultFamily, Observed, Operation, WriteOp } from '../history/events.js'
 import { compareUtf8 } from '../oracle/utf8-order.js'
 import type { ErrorKind, TargetError } from '../target/protocol.js'
 import { type Random, random } from '../workload/random.js'
@@ -20,7 +20,7 @@ export const SPEC: WorkloadSpec = {
   mix: { put: 40, delete: 12, batch: 14, get: 24, scan: 10 },
 }
 
-type Untimed<E> = E extends Event ? Omit<E, 'time'> : never
+export type Untimed<E> = E extends Event ? Omit<E, 'time'> : never
 type Data = Map<string, WriteOp>
 
 interface Pending {
@@ -29,7 +29,6 @@ interface Pending {
   readonly client: number
   /** The effect has taken place and the answer is on its way. */
   answer?: Untimed<Event>
-  /** The answer says that the outcome is unknown; it lands, or not, when the session is over. */
 }
 
 export const FAULTS: Record<FaultFamily, { name: string; refusals: readonly ErrorKind[]; errno: string }> = {
@@ -47,16 +46,10 @@ export function writesOf(op: Operation): readonly WriteOp[] {
   return op.f === 'put' || op.f === 'delete' ? [op] : []
 }
 
-/** What a read of this write gives; `null` for a delete. */
-export function sightOf(write: WriteOp | undefined): Observed {
+/** What a read of `key` gives where this write is there; the write of another key gives that key's value. */
+export function sightOf(key: string, write: WriteOp | undefined): Observed {
   if (write === undefined || write.f === 'delete') return null
-  return identify(SEED, write.key, encodeValue(SEED, write.key, write.seq, write.size))
-}
-
-/** Ways in which a test makes the store imperfect. */
-export interface Hooks {
-  /** Changes what a read answers. */
-  answer?(op: Operation, answer: Untimed<Event>): Untimed<Event>
+  return identify(SEED, key, encodeValue(SEED, write.key, write.seq, write.size))
 }
 
 export class PerfectStore {
@@ -65,11 +58,8 @@ export class PerfectStore {
   readonly random: Random
   /** What reads see. */
   data: Data = new Map()
-  /** Writes that were refused, in order. */
-  readonly refused: Operation[] = []
-  /** Acked writes, in order. */
-  readonly acked: Operation[] = []
-  readonly hooks: Hooks = {}
+  /** Where a test sets it: what the store says instead of the truth. */
+  lie: ((op: Operation, answer: Untimed<Event>) => Untimed<Event>) | undefined
   /** Writes that the log has and memory has not: they show up at the next start. */
   #hidden: (readonly WriteOp[])[] = []
   /** Writes that memory has and the log has not, with what was there before: they are gone at the next start. */
@@ -77,6 +67,7 @@ export class PerfectStore {
   readonly #spec: WorkloadSpec
   #pending: Pending[] = []
   #faults = new Set<FaultFamily>()
+  #hasNoRoom = false
   #isReadOnly = false
   #isRunning = false
   #index = 0
@@ -121,8 +112,7 @@ export class PerfectStore {
     const before = this.random.chance(0.5)
     if (!before) this.emit({ type: 'process', action, detail: 'SIGKILL' })
     for (const { id, op, answer } of this.#shuffled()) {
-      const landed = answer === undefined ? this.random.chance(0.5) : false
-      if (landed) this.#hidden.push(writesOf(op))
+      if (answer === undefined && this.random.chance(0.5)) this.#hidden.push(writesOf(op))
       const kind = action === 'hang' ? 'timeout' : 'exit'
       this.emit({ type: 'info', id, error: { kind, message: 'no answer' } })
     }
@@ -180,6 +170,22 @@ export class PerfectStore {
     return this.events[before]!
   }
 
+  /** Begins an operation that nobody will hear of again: the next thing has to be a kill. */
+  begin(op: Operation): void {
+    this.drain()
+    this.#begin(op, -1)
+  }
+
+  /** Has an operation refused: the disk is full for as long as that takes. */
+  refuse<T extends Operation>(op: T): T {
+    this.inject('full')
+    this.#hasNoRoom = true
+    this.perform(op, 0)
+    this.#hasNoRoom = false
+    this.heal()
+    return op
+  }
+
   /** An index that no operation has used. */
   takeIndex(): number {
     return this.#index++
@@ -201,7 +207,6 @@ export class PerfectStore {
 
   /** Heals, and closes as every trial does: two restarts, each read back. */
   close(): void {
-    if (!this.#isRunning) this.start()
     this.heal()
     this.verify()
     this.kill()
@@ -245,6 +250,13 @@ export class PerfectStore {
     this.#hidden = []
   }
 
+  /** To the log and to memory; what the log already had of these keys is overwritten there too. */
+  #commit(writes: readonly WriteOp[]): void {
+    this.#apply(writes)
+    const keys = new Set(writes.map((write) => write.key))
+    this.#hidden = this.#hidden.map((hidden) => hidden.filter((write) => !keys.has(write.key)))
+  }
+
   #apply(writes: readonly WriteOp[]): void {
     for (const write of writes) this.data.set(write.key, write)
   }
@@ -275,13 +287,13 @@ export class PerfectStore {
       if (this.random.chance(0.5)) return
     }
     this.#pending.splice(number, 1)
-    this.emit(this.hooks.answer?.(pending.op, pending.answer) ?? pending.answer)
+    this.emit(this.lie?.(pending.op, pending.answer) ?? pending.answer)
   }
 
   #perform({ id, op, client }: Pending): Untimed<Event> {
     switch (op.f) {
       case 'get':
-        return { type: 'ok', id, value: sightOf(this.data.get(op.key)) }
+        return { type: 'ok', id, value: sightOf(op.key, this.data.get(op.key)) }
       case 'scan':
         return { type: 'ok', id, entries: this.#scan(op) }
       case 'sync':
@@ -291,22 +303,18 @@ export class PerfectStore {
     const writes = writesOf(op)
     const refusal = this.#refusal(op, client)
     if (refusal !== undefined) {
-      this.refused.push(op)
       return { type: 'fail', id, error: targetError(refusal) }
     }
     if (this.#faults.has('io') && this.random.chance(0.4)) {
       this.#leaveOpen(writes)
       return { type: 'info', id, error: targetError('io') }
     }
-    this.#apply(writes)
-    const keys = new Set(writes.map((write) => write.key))
-    // What comes later in the log wins.
-    this.#hidden = this.#hidden.map((hidden) => hidden.filter((write) => !keys.has(write.key)))
-    this.acked.push(op)
+    this.#commit(writes)
     return { type: 'ok', id }
   }
 
   #refusal(op: Operation, client: number): ErrorKind | undefined {
+    if (this.#hasNoRoom) return 'disk-full'
     if (this.#isReadOnly) return this.random.pick(['permission', 'read-only'])
     if (this.#faults.has('read-only') && this.random.chance(0.8))
       return this.random.pick(['permission', 'read-only'])
@@ -319,11 +327,12 @@ export class PerfectStore {
   #leaveOpen(writes: readonly WriteOp[]): void {
     const visible = this.random.chance(0.5)
     const logged = this.random.chance(0.5)
-    if (visible && !logged) {
-      for (const write of writes) this.#unlogged.push({ write, before: this.data.get(write.key) })
-    }
-    if (visible) this.#apply(writes)
+    if (visible && logged) this.#commit(writes)
     else if (logged) this.#hidden.push(writes)
+    else if (visible) {
+      for (const write of writes) this.#unlogged.push({ write, before: this.data.get(write.key) })
+      this.#apply(writes)
+    }
   }
 
   #scan({ after, limit }: Extract<Operation, { f: 'scan' }>): [string, Observed][] {
@@ -331,7 +340,7 @@ export class PerfectStore {
       .filter(([key, write]) => write.f === 'put' && (after === null || compareUtf8(key, after) > 0))
       .sort(([a], [b]) => compareUtf8(a, b))
       .slice(0, limit)
-      .map(([key, write]) => [key, sightOf(write)])
+      .map(([key, write]) => [key, sightOf(key, write)])
   }
 }
 
@@ -350,9 +359,4 @@ export function live(store: PerfectStore, rounds: number): void {
     if (event === 'verify') store.verify()
     store.run(random.integer(0, 120))
   }
-}
-
-/** The number of the write that a key holds; 0 where it holds nothing. */
-export function seqOf(store: PerfectStore, key: string): Seq {
-  return store.data.get(key)?.seq ?? 0
 }
