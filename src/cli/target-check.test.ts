@@ -1,12 +1,15 @@
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { HostError } from '../errors.js'
 import { BUNDLED_TARGETS } from '../target/registry.js'
 import { commandTarget } from '../target/resolve.js'
 import type { TargetSpec } from '../target/spec.js'
 import { TargetNotStarted } from '../target/start-error.js'
 import { checkTarget } from './target-check.js'
+
+// Each check starts a process or two.
+vi.setConfig({ testTimeout: 60_000 })
 
 async function check(spec: TargetSpec) {
   const lines: string[] = []
