@@ -1,8 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { type TargetEnd, TargetGone, TargetProcess } from './child.js'
 import { TargetNotStarted } from './start-error.js'
+
+// A process takes a while to start where many tests run at once.
+vi.setConfig({ testTimeout: 30_000 })
 
 const started: TargetProcess[] = []
 
@@ -186,18 +189,18 @@ describe('a target that does not answer', () => {
   })
 
   it('ignores-sigterm and the end of its stdin', async () => {
-    const { target, ends } = misbehave('ignores-sigterm', 300)
+    const { target, ends } = misbehave('ignores-sigterm', 2000)
     await target.stop()
-    expect(ends).toEqual([{ action: 'hang', detail: 'did not exit within 300 ms of the end of its stdin' }])
+    expect(ends).toEqual([{ action: 'hang', detail: 'did not exit within 2000 ms of the end of its stdin' }])
   })
 
   it('does not count a slow answer to one request against those asked later', async () => {
-    const { target, end } = misbehave('hangs-at-put', 300)
+    const { target, end } = misbehave('hangs-at-put', 2000)
     await target.hello()
     const answered = target.request({ op: 'get', key: 'k' })
     const hung = goneFrom(target.request(put()))
     expect(await answered).toMatchObject({ ok: true, value: null })
-    expect((await hung).detail).toBe('no answer to put within 300 ms')
+    expect((await hung).detail).toBe('no answer to put within 2000 ms')
     expect((await end).action).toBe('hang')
   })
 })

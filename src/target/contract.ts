@@ -15,7 +15,8 @@ export const PROMISES = {
   'refuses-when-read-only': 'a write without permission is refused with an error that says so',
   'reads-when-read-only': 'reads go on after the permission to write was taken away',
   'opens-read-only-files': 'it opens files that it may not write, and serves reads',
-  'opens-in-read-only-directory': 'it opens in a directory in which it may not create files, and serves reads',
+  'opens-in-read-only-directory':
+    'it opens in a directory in which it may not create files, and serves reads',
   'reads-after-io-error': 'reads go on after a write or an fsync failed',
   'recovers-after-heal': 'once the fault is gone, a restart at the latest brings writes back',
 } as const

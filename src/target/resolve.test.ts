@@ -1,4 +1,3 @@
-import { access } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { UsageError } from '../errors.js'
 import { commandTarget, resolveTarget } from './resolve.js'
@@ -9,13 +8,6 @@ describe('resolveTarget', () => {
     expect(target).toEqual(await resolveTarget({ target: 'lightning' }))
     expect(target).toMatchObject({ name: 'lightning', environment: {}, contract: { waived: {} } })
     expect(target.command[0]).toBe(process.execPath)
-  })
-
-  it('finds a driver for SQLite, and waives only with a source', async () => {
-    const { command, contract } = await resolveTarget({ target: 'sqlite' })
-    await access(command[0])
-    for (const reason of Object.values(contract.waived)) expect(reason).toContain('https://www.sqlite.org/')
-    expect(Object.keys(contract.waived)).not.toContain('durable-acks')
   })
 
   it('takes a command line', async () => {
