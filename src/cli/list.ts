@@ -1,8 +1,9 @@
 import { atSpaces, type Column, renderGrid } from '../report/grid.js'
-import { describeVolume } from '../scenario/describe.js'
 import { selectScenarios } from '../scenario/load.js'
 import { faultsOf, needsOf } from '../scenario/needs.js'
 import type { Scenario } from '../scenario/schema.js'
+import { formatSize } from '../scenario/size.js'
+import { VOLUMES } from '../volume/index.js'
 import type { Screen } from './screen.js'
 
 export interface ListOptions {
@@ -31,7 +32,7 @@ function entry(scenario: Scenario) {
 
 const COLUMNS: readonly Column[] = [
   { head: 'name' },
-  { head: 'volume', chunks: atSpaces },
+  { head: 'volume' },
   { head: 'faults', chunks: atSpaces },
   { head: 'trials', numeric: true },
   { head: 'title', chunks: atSpaces },
@@ -40,7 +41,13 @@ const COLUMNS: readonly Column[] = [
 function table(scenarios: readonly Scenario[], out: Screen['out']): string {
   const rows = scenarios.map((scenario) => {
     const { name, volume, faults, trials, title } = entry(scenario)
-    const texts = [name, describeVolume(volume), faults.join(', '), String(trials), title]
+    const texts = [
+      name,
+      `${volume.kind} ${formatSize(volume.size ?? VOLUMES[volume.kind].defaultSize)}`,
+      faults.join(', '),
+      String(trials),
+      title,
+    ]
     return texts.map((text) => ({ text }))
   })
   return `${renderGrid(COLUMNS, rows, out).join('\n')}\n`

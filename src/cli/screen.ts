@@ -6,7 +6,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 /** As much of a process's stream as printing needs. */
 export interface OutputStream extends NodeJS.WritableStream {
   readonly isTTY?: boolean
-  readonly columns?: number
+  readonly columns?: number | undefined
 }
 
 export interface Output {

@@ -7,10 +7,17 @@ import { faultsOf, needsOf } from '../scenario/needs.js'
 import type { Scenario } from '../scenario/schema.js'
 import type { Screen } from './screen.js'
 
-/** `show`: everything about a scenario, in words. */
-export async function show(selector: string, { out }: Screen): Promise<void> {
-  const selected = await selectScenarios([selector])
-  out.write(selected.map(({ scenario }) => page(scenario, out)).join('\n'))
+export interface ShowOptions {
+  readonly selectors: readonly string[]
+  readonly json: boolean
+}
+
+/** `show`: everything about scenarios, in words; as JSON, what their files say with every default filled in. */
+export async function show({ selectors, json }: ShowOptions, { out }: Screen): Promise<void> {
+  const scenarios = (await selectScenarios(selectors)).map(({ scenario }) => scenario)
+  out.write(
+    json ? `${JSON.stringify(scenarios, null, 2)}\n` : scenarios.map((each) => page(each, out)).join('\n'),
+  )
 }
 
 function page(scenario: Scenario, style: Style): string {

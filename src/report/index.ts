@@ -1,6 +1,7 @@
+import type { Style } from './grid.js'
 import { jsonReport } from './json.js'
 import type { RunResult } from './result.js'
-import { renderTable, type Style } from './table.js'
+import { renderTable } from './table.js'
 
 /** Turns the result of a run into text. */
 export type Reporter = (run: RunResult, style: Style) => string

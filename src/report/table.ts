@@ -1,18 +1,11 @@
 /** The report for people: a table of the scenarios, what went wrong in words, and the gate. */
 import type { ChalkInstance } from 'chalk'
-import Table from 'cli-table3'
 import { type Gate, judgeGate } from './gate.js'
+import { type Cell, type Column, renderGrid, type Style } from './grid.js'
 import { groupReasons, groupViolations, groupWaived, type ViolationGroup } from './groups.js'
 import type { EvidenceCount, RunResult, ScenarioResult } from './result.js'
 import { type Counts, counted, countVerdicts, passRate, sumEvidence } from './stats.js'
 import { fill, oneLine, percent, plural, wrap } from './words.js'
-
-/** How a report may look. */
-export interface Style {
-  readonly chalk: ChalkInstance
-  /** Columns of the terminal. */
-  readonly width: number
-}
 
 /** Violations of one scenario that are told one by one. */
 const MAX_VIOLATIONS = 5
@@ -45,14 +38,8 @@ function heading({ target, isolation, seed, durationMs }: RunResult, { chalk, wi
   ).map((line) => chalk.dim(line))
 }
 
-interface Column {
-  readonly head: string
-  readonly numeric: boolean
-  cell(row: Row): string
-  /** Colours the cell. */
-  paint?(chalk: ChalkInstance, row: Row): ChalkInstance
-  /** Where the text may be broken if the table is too wide. */
-  chunks?(text: string): string[]
+interface ReportColumn extends Column {
+  cell(row: Row, chalk: ChalkInstance): Cell
 }
 
 interface Row {
@@ -64,26 +51,26 @@ interface Row {
 function number(
   head: string,
   count: (counts: Counts) => number,
-  colour?: 'green' | 'red' | 'yellow' | 'cyan',
-): Column {
+  colour: 'white' | 'green' | 'red' | 'yellow' | 'cyan' = 'white',
+): ReportColumn {
   return {
     head,
     numeric: true,
-    cell: ({ counts }) => String(count(counts)),
-    paint: (chalk, { counts }) =>
-      count(counts) === 0 ? chalk.dim : colour === undefined ? chalk : chalk[colour],
+    cell: ({ counts }, chalk) => ({
+      text: String(count(counts)),
+      paint: count(counts) === 0 ? chalk.dim : chalk[colour],
+    }),
     chunks: (text) => (text === 'inconclusive' ? ['incon-', 'clusive'] : [text]),
   }
 }
 
-const COLUMNS: readonly Column[] = [
+const COLUMNS: readonly ReportColumn[] = [
   {
     head: 'scenario',
-    numeric: false,
-    cell: ({ scenario }) => scenario.name,
+    cell: ({ scenario }) => ({ text: scenario.name }),
     chunks: (text) => text.split(/(?<=[/-])/),
   },
-  { head: 'volume', numeric: false, cell: ({ scenario }) => scenario.volume },
+  { head: 'volume', cell: ({ scenario }) => ({ text: scenario.volume }) },
   number('trials', ({ trials }) => trials),
   number('passed', ({ passed }) => passed, 'green'),
   number('failed', ({ failed }) => failed, 'red'),
@@ -93,14 +80,14 @@ const COLUMNS: readonly Column[] = [
   {
     head: 'rate',
     numeric: true,
-    cell: ({ counts }) => (counted(counts) === 0 ? '-' : percent(passRate(counts), 1)),
-    paint: (chalk, { counts }) =>
-      counted(counts) === 0 ? chalk.dim : passRate(counts) === 1 ? chalk.green : chalk.red,
+    cell: ({ counts }, chalk) =>
+      counted(counts) === 0
+        ? { text: '-', paint: chalk.dim }
+        : { text: percent(passRate(counts), 1), paint: passRate(counts) === 1 ? chalk.green : chalk.red },
   },
   {
     head: 'evidence seen',
-    numeric: false,
-    cell: ({ evidence }) => Object.entries(evidence).map(evidenceText).join('\n') || '-',
+    cell: ({ evidence }) => ({ text: Object.entries(evidence).map(evidenceText).join('\n') || '-' }),
     chunks: (text) => text.split(/(?= direct | probe | seen)/),
   },
 ]
@@ -109,71 +96,14 @@ function evidenceText([errno, { direct, probe }]: [string, { direct: number; pro
   return `${errno}${direct > 0 ? ` direct ${direct}` : ''}${probe > 0 ? ` probe ${probe}` : ''}`
 }
 
-function scenarioTable(scenarios: readonly ScenarioResult[], { chalk, width }: Style): string[] {
+function scenarioTable(scenarios: readonly ScenarioResult[], style: Style): string[] {
   const rows = scenarios.map((scenario): Row => {
     return { scenario, counts: countVerdicts(scenario.trials), evidence: sumEvidence(scenario.trials) }
   })
   const anyError = rows.some(({ counts }) => counts.errors > 0)
   const columns = COLUMNS.filter(({ head }) => head !== 'errors' || anyError)
-  const { gap, widths } = layout(columns, rows, width)
-  const broken = (column: Column, text: string, index: number) =>
-    text
-      .split('\n')
-      .flatMap((line) =>
-        line.length <= widths[index]! ? [line] : fill(column.chunks?.(line) ?? [line], widths[index]!),
-      )
-      .join('\n')
-
-  const table = new Table({
-    head: columns.map((column, index) => chalk.bold(broken(column, column.head, index))),
-    colAligns: columns.map(({ numeric }) => (numeric ? 'right' : 'left')),
-    chars: NO_LINES,
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': gap },
-  })
-  for (const row of rows)
-    table.push(
-      columns.map((column, index) => {
-        const text = broken(column, column.cell(row), index)
-        return column.paint === undefined ? text : column.paint(chalk, row)(text)
-      }),
-    )
-  return table
-    .toString()
-    .split('\n')
-    .map((line) => line.trimEnd())
-}
-
-const NO_LINES = Object.fromEntries(
-  ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left', 'bottom-right']
-    .concat(['left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid', 'middle'])
-    .map((name) => [name, '']),
-)
-
-/** Widths of the columns: as wide as their text, or, where that is too much, narrower where text can be broken. */
-function layout(
-  columns: readonly Column[],
-  rows: readonly Row[],
-  width: number,
-): { gap: number; widths: number[] } {
-  const widest = (lines: readonly string[]) => Math.max(...lines.map((line) => line.length))
-  const lines = columns.map((column) => [column.head, ...rows.flatMap((row) => column.cell(row).split('\n'))])
-  const natural = lines.map(widest)
-  const least = columns.map((column, index) =>
-    widest(lines[index]!.flatMap((line) => (column.chunks?.(line) ?? [line]).map((chunk) => chunk.trim()))),
-  )
-  const gaps = columns.length - 1
-  const gap = sum(natural) + 2 * gaps <= width ? 2 : 1
-  let surplus = sum(natural) + gap * gaps - width
-  const widths = [...natural]
-  // Heads of numbers first, then names, which read well when broken, and evidence last.
-  for (const index of [...columns.keys()].sort(
-    (a, b) => Number(columns[b]!.numeric) - Number(columns[a]!.numeric),
-  )) {
-    const less = Math.max(0, Math.min(surplus, widths[index]! - least[index]!))
-    widths[index] = widths[index]! - less
-    surplus -= less
-  }
-  return { gap, widths }
+  const cells = rows.map((row) => columns.map((column) => column.cell(row, style.chalk)))
+  return renderGrid(columns, cells, style)
 }
 
 function sum(numbers: readonly number[]): number {

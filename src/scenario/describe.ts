@@ -1,0 +1,83 @@
+/** A scenario in words. */
+import { FAULTS } from '../fault/index.js'
+import { VOLUMES } from '../volume/index.js'
+import type { FlatStep, Scenario, Step } from './schema.js'
+import { formatSize } from './size.js'
+
+/** The volume in words: 'tmpfs of 8 MiB'. */
+export function describeVolume({ kind, size, inodes, thin }: Scenario['volume']): string {
+  const limits = [
+    ...(inodes === undefined ? [] : [`${inodes} inodes`]),
+    ...(thin === undefined ? [] : [`only ${formatSize(thin)} of disk under it`]),
+  ]
+  return [`${kind} of ${formatSize(size ?? VOLUMES[kind].defaultSize)}`, ...limits].join(', ')
+}
+
+/** The workload in words. */
+export function describeWorkload({ keys, clients, depth, sizes, mix }: Scenario['workload']): string {
+  const values =
+    'fixed' in sizes ? `of ${formatSize(sizes.fixed)}` : `from nothing to ${formatSize(sizes.largest)}`
+  return `${clients} clients with ${depth} requests each in flight, over ${keys} keys with values ${values}; ${describeMix(mix)}`
+}
+
+/** The timeline in words, a line a step; those of a repeat are indented under it. The target runs when it begins. */
+export function describeTimeline({ timeline }: Pick<Scenario, 'timeline'>): string[] {
+  return timeline.flatMap((step) =>
+    step.do === 'repeat'
+      ? [`${step.times} times:`, ...step.steps.map((inner) => `  ${describeStep(inner)}`)]
+      : [describeStep(step)],
+  )
+}
+
+/** What follows on every timeline. */
+export const CLOSING_ARC =
+  'heal what is still on, wait for writes to work again, read everything back; ' +
+  'kill, start, read everything back; stop, start, read everything back'
+
+const SIMPLE_STEPS = {
+  heal: 'take every fault away again',
+  resume: 'wait for writes to work again',
+  start: 'start the target and open the data directory',
+  stop: 'close, and end the process',
+  kill: 'kill the process with SIGKILL',
+  reopen: 'close and open again in the same process',
+  compact: 'ask the target to compact',
+  verify: 'read everything back',
+  pad: 'write one value, a byte longer each time',
+} as const satisfies Partial<Record<Step['do'], string>>
+
+/** One step in words. */
+export function describeStep(step: FlatStep): string {
+  switch (step.do) {
+    case 'run': {
+      const until = step.until === undefined ? '' : ', fewer once one was refused'
+      const mix = step.mix === undefined ? '' : ` (${describeMix(step.mix)})`
+      return `run ${step.operations} operations${until}${mix}`
+    }
+    case 'deletes':
+      return `delete ${step.keys} keys`
+    case 'inject':
+      return describeInject(step)
+    default:
+      return SIMPLE_STEPS[step.do]
+  }
+}
+
+function describeInject(step: FlatStep & { readonly do: 'inject' }): string {
+  const fault = FAULTS.find(({ kind }) => kind === step.fault)
+  const given = Object.entries(fault?.parameters ?? {}).map(([name, { type }]) => {
+    const value: unknown = Reflect.get(step, name)
+    return `${name} ${type === 'size' && typeof value === 'number' ? formatSize(value) : value}`
+  })
+  const parameters = given.length === 0 ? '' : ` (${given.join(', ')})`
+  return `inject ${step.fault}${parameters}${fault === undefined ? '' : `: ${fault.title}`}`
+}
+
+/** The operations that there are, by how often: 'put 50%, get 30%'. */
+function describeMix(mix: Scenario['workload']['mix']): string {
+  const total = Object.values(mix).reduce((sum, weight) => sum + weight, 0)
+  return Object.entries(mix)
+    .filter(([, weight]) => weight > 0)
+    .map(([name, weight]) => `${name} ${Number(((weight / total) * 100).toFixed(1))}%`)
+    .join(', ')
+}
