@@ -1,6 +1,6 @@
 /** `doctor`: what this host can do, each thing tried for real. */
 import Table from 'cli-table3'
-import { type ExitCode, ExitCode as Exit, HostError } from '../errors.js'
+import { ExitCode as Exit, type ExitCode, HostError } from '../errors.js'
 import { Host } from '../sandbox/host.js'
 import type { Isolation } from '../sandbox/isolation.js'
 import { type Capability, NEEDS, type Need } from '../sandbox/need.js'
@@ -15,7 +15,10 @@ interface Diagnosis {
 }
 
 /** @returns the exit code: 3 where no trial at all could run here */
-export async function doctor(options: { json?: true; isolation?: Isolation }, { out }: Screen): Promise<ExitCode> {
+export async function doctor(
+  options: { json?: true; isolation?: Isolation },
+  { out }: Screen,
+): Promise<ExitCode> {
   const diagnosis = await diagnose(options.isolation)
   out.write(options.json ? `${JSON.stringify(diagnosis, null, 2)}\n` : table(diagnosis, out))
   return diagnosis.capabilities.some(({ need, ok }) => need === 'tmpfs' && ok) ? Exit.gateMet : Exit.host

@@ -39,7 +39,10 @@ function program(): Command {
     root
       .command('run')
       .description('run scenarios against a target, and print the pass-rate table')
-      .argument('[scenario...]', "names, families, patterns or files: 'diskfull', 'permissions/*', ./my.yaml"),
+      .argument(
+        '[scenario...]',
+        "names, families, patterns or files: 'diskfull', 'permissions/*', ./my.yaml",
+      ),
   )
     .option('--trials <n>', 'trials of each scenario (default: as the scenario says)', parseCount)
     .option('--seed <text>', 'seed of the run (default: a new one, printed)', parseSeed)
@@ -130,11 +133,18 @@ function withTrialOptions(command: Command): Command {
 function targetOptions(command: Command): Command {
   return command
     .option('--target <name>', 'lightning, sqlite, or a target file (default: lightning)')
-    .addOption(new Option('--target-cmd <command>', "the command that starts it; '{dir}' is the data directory").conflicts('target'))
+    .addOption(
+      new Option(
+        '--target-cmd <command>',
+        "the command that starts it; '{dir}' is the data directory",
+      ).conflicts('target'),
+    )
 }
 
 function isolationOption(): Option {
-  return new Option('--isolation <kind>', 'root, user or none (default: the best that works)').argParser(parseIsolation)
+  return new Option('--isolation <kind>', 'root, user or none (default: the best that works)').argParser(
+    parseIsolation,
+  )
 }
 
 async function screen() {

@@ -52,7 +52,8 @@ export interface TrialId {
 /** A trial as a replay line names it: its seed, a dot, its number. */
 export function parseTrialId(text: string): TrialId {
   const match = /^([0-9a-f]{12})\.(\d{1,9})$/.exec(text)
-  if (match === null) throw new InvalidArgumentError("Expected a trial as the report names it, such as '1f09c2a7b3de.4'.")
+  if (match === null)
+    throw new InvalidArgumentError("Expected a trial as the report names it, such as '1f09c2a7b3de.4'.")
   return { seed: match[1]!, index: Number(match[2]) }
 }
 
@@ -69,7 +70,10 @@ export interface ReporterChoice {
 }
 
 /** Collects every --reporter. */
-export function parseReporter(text: string, before: readonly ReporterChoice[] = []): readonly ReporterChoice[] {
+export function parseReporter(
+  text: string,
+  before: readonly ReporterChoice[] = [],
+): readonly ReporterChoice[] {
   const [name = '', ...file] = text.split('=')
   return [...before, { name, file: file.length === 0 ? undefined : file.join('=') }]
 }

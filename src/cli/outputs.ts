@@ -21,14 +21,20 @@ const FILE_WIDTH = 120
  * @param choices what --reporter said, in order
  * @param output the file of a single reporter that has none of its own
  */
-export async function openOutputs(choices: readonly ReporterChoice[], output: string | undefined): Promise<Outputs> {
+export async function openOutputs(
+  choices: readonly ReporterChoice[],
+  output: string | undefined,
+): Promise<Outputs> {
   const wanted = choices.length === 0 ? [{ name: 'table', file: undefined }] : choices
   const names = wanted.map(({ name }) => reporterName(name))
   const withoutFile = wanted.filter(({ file }) => file === undefined)
   if (withoutFile.length > 1) {
-    throw new UsageError(`${withoutFile.map(({ name }) => name).join(' and ')} would both write to ${output ?? 'stdout'}`, {
-      hint: `give each a file: --reporter ${withoutFile[1]!.name}=FILE`,
-    })
+    throw new UsageError(
+      `${withoutFile.map(({ name }) => name).join(' and ')} would both write to ${output ?? 'stdout'}`,
+      {
+        hint: `give each a file: --reporter ${withoutFile[1]!.name}=FILE`,
+      },
+    )
   }
   if (output !== undefined && withoutFile.length === 0) {
     throw new UsageError('--output is for a reporter without a file of its own, and every one has one')

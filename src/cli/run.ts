@@ -4,16 +4,16 @@ import path from 'node:path'
 import { ExitCode, UsageError } from '../errors.js'
 import { judgeGate } from '../report/gate.js'
 import type { RunResult } from '../report/result.js'
-import { type Selected, selectScenarios } from '../scenario/load.js'
 import { Host } from '../sandbox/host.js'
 import type { Isolation } from '../sandbox/isolation.js'
+import { type Selected, selectScenarios } from '../scenario/load.js'
 import { quoteCommandLine } from '../target/command-line.js'
 import { resolveTarget } from '../target/resolve.js'
 import { runCampaign } from '../trial/campaign.js'
 import type { ReporterChoice, TrialId } from './options.js'
+import { openOutputs } from './outputs.js'
 import { toolPackage } from './package.js'
 import { createProgress } from './progress.js'
-import { openOutputs } from './outputs.js'
 import type { Screen } from './screen.js'
 import { withStopSignal } from './stop-signal.js'
 
@@ -50,9 +50,17 @@ export interface RunOptions extends CommonOptions {
 const KEEP_DIRECTORY = '.lightning-chaos/kept'
 
 /** @returns the exit code */
-export async function run(selectors: readonly string[], options: RunOptions, screen: Screen): Promise<ExitCode> {
+export async function run(
+  selectors: readonly string[],
+  options: RunOptions,
+  screen: Screen,
+): Promise<ExitCode> {
   const scenarios = await selectScenarios(selectors)
-  return await execute(scenarios, { ...options, seed: options.seed ?? randomBytes(4).toString('hex') }, screen)
+  return await execute(
+    scenarios,
+    { ...options, seed: options.seed ?? randomBytes(4).toString('hex') },
+    screen,
+  )
 }
 
 /** Runs one trial again, from its line in a report. @returns the exit code */

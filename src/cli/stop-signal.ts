@@ -31,7 +31,9 @@ export async function withStopSignal<T>(use: (signal: AbortSignal) => Promise<T>
   for (const name of SIGNALS) process.on(name, onSignal)
   const parent = process.ppid
   // npx does not pass SIGTERM on: it just ends, and leaves us behind (npm/cli#6547)
-  const watch = startedByNpm() ? setInterval(() => process.ppid !== parent && stop('npx ended'), PARENT_CHECK_MS) : undefined
+  const watch = startedByNpm()
+    ? setInterval(() => process.ppid !== parent && stop('npx ended'), PARENT_CHECK_MS)
+    : undefined
   try {
     return await use(controller.signal)
   } finally {

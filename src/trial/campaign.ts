@@ -1,9 +1,9 @@
 /** A whole run: many scenarios, many trials of each, on a few workers. */
 import type { RunResult, ScenarioResult, TrialResult } from '../report/result.js'
-import { planTrials, type TrialKey } from '../scenario/plan.js'
-import { needsOf } from '../scenario/needs.js'
-import type { Scenario } from '../scenario/schema.js'
 import type { Host } from '../sandbox/host.js'
+import { needsOf } from '../scenario/needs.js'
+import { planTrials, type TrialKey } from '../scenario/plan.js'
+import type { Scenario } from '../scenario/schema.js'
 import type { TargetSpec } from '../target/spec.js'
 import { missing } from './capable.js'
 import { executeTrial } from './execute.js'
@@ -55,7 +55,11 @@ export async function runCampaign(host: Host, options: CampaignOptions): Promise
   const started = performance.now()
   const needs = new Set(scenarios.flatMap(needsOf))
   const capabilities = await host.capabilities([...needs], signal)
-  let target: RunResult['target'] = { name: options.target.name, version: '', waived: options.target.contract.waived }
+  let target: RunResult['target'] = {
+    name: options.target.name,
+    version: '',
+    waived: options.target.contract.waived,
+  }
   let identity = ''
   let bad = 0
 
@@ -75,7 +79,14 @@ export async function runCampaign(host: Host, options: CampaignOptions): Promise
     const replay = options.replay(scenario, key)
     const lacking = missing(scenario, capabilities)
     if (lacking !== undefined) {
-      const skipped = { scenario: scenario.name, ...key, replay, durationMs: 0, verdict: 'skipped', reason: lacking } as const
+      const skipped = {
+        scenario: scenario.name,
+        ...key,
+        replay,
+        durationMs: 0,
+        verdict: 'skipped',
+        reason: lacking,
+      } as const
       row.results.push(skipped)
       progress.trial(skipped)
     } else {
@@ -92,7 +103,12 @@ export async function runCampaign(host: Host, options: CampaignOptions): Promise
 
   const bailedOut = () => options.bail !== undefined && bad >= options.bail
   try {
-    await runPool(Math.min(options.workers, host.mostWorkers), jobs, work, () => bailedOut() || signal.aborted)
+    await runPool(
+      Math.min(options.workers, host.mostWorkers),
+      jobs,
+      work,
+      () => bailedOut() || signal.aborted,
+    )
   } catch (error) {
     if (!signal.aborted) throw error
   }

@@ -1,7 +1,8 @@
 /** Whether this host can run a scenario. */
+
+import type { Capability } from '../sandbox/need.js'
 import { needsOf } from '../scenario/needs.js'
 import type { Scenario } from '../scenario/schema.js'
-import type { Capability } from '../sandbox/need.js'
 
 /** Why a scenario cannot run here and what would help, in words; undefined where it can. */
 export function missing(scenario: Scenario, capabilities: readonly Capability[]): string | undefined {
