@@ -78,7 +78,7 @@ describe('the example of docs/target-protocol.md', () => {
 
 describe('the bundled sqlite', () => {
   it('is right, or the host has no driver for it and is told how to get one', async () => {
-    const spec = await BUNDLED_TARGETS.sqlite?.spec().catch((error: unknown) => error)
+    const spec = await BUNDLED_TARGETS.sqlite?.().catch((error: unknown) => error)
     if (spec instanceof HostError) expect(spec.hint).toContain('npm install better-sqlite3')
     else expect((await check(spec as TargetSpec)).findings).toEqual([])
   })

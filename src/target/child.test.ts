@@ -145,6 +145,20 @@ describe('a target that ends by itself', () => {
     expect((await end).action).toBe('crash')
   })
 
+  it('answers-then-exits: it is heard when the exit is noticed before the answer was read, too', async () => {
+    const [a, b] = [misbehave('answers-then-exits').target, misbehave('answers-then-exits').target]
+    await Promise.all([a.hello(), b.hello()])
+    const answers: Promise<unknown>[] = []
+    // The exit of `a` waits to be noticed; while its answer is taken in, `b` answers and exits, and is noticed with it.
+    const first = a.request(put()).then((response) => {
+      answers.push(b.request(put()))
+      process.nextTick(holdUp, 300)
+      return response
+    })
+    process.nextTick(holdUp, 300)
+    expect([await first, await answers[0]]).toMatchObject([{ ok: true }, { ok: true }])
+  })
+
   it('crashes-at-close: that is no stop', async () => {
     const { target, ends } = misbehave('crashes-at-close')
     await target.stop()
@@ -194,6 +208,14 @@ describe('a target that does not answer', () => {
     expect(ends).toEqual([{ action: 'hang', detail: 'did not exit within 2000 ms of the end of its stdin' }])
   })
 
+  it('is not what a target does whose answer only waited to be read', async () => {
+    const { target } = misbehave('well-behaved', 2000)
+    await target.hello()
+    const answer = target.request(put())
+    process.nextTick(holdUp, 2500)
+    expect(await answer).toMatchObject({ ok: true })
+  })
+
   it('does not count a slow answer to one request against those asked later', async () => {
     const { target, end } = misbehave('hangs-at-put', 2000)
     await target.hello()
@@ -234,6 +256,11 @@ describe('a target that is not there', () => {
     expect(() => start(['a\0b'])).toThrow(TargetNotStarted)
   })
 })
+
+/** Keeps the event loop from turning, while targets go on. */
+function holdUp(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+}
 
 /** A zombie, which only waits for its parent to look, runs no more. */
 function isRunning(pid: number): boolean {

@@ -7,7 +7,7 @@ import { Tail } from './tail.js'
 import { checkResponse, helloFrom } from './validate.js'
 
 /** Longest line that a target may answer, in bytes. A scan has to ask for few enough entries. */
-export const LONGEST_LINE = 16 * 1024 * 1024
+const LONGEST_LINE = 16 * 1024 * 1024
 
 /** How much of its stderr is kept, in bytes. */
 const LOG_SIZE = 64 * 1024
@@ -33,7 +33,7 @@ export class TargetGone extends Error {
   }
 }
 
-export interface TargetProcessOptions {
+interface TargetProcessOptions {
   /** Program and arguments, ready to run: `{dir}` is already replaced. */
   readonly command: readonly string[]
   /** The whole environment; nothing is inherited. */

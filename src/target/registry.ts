@@ -5,32 +5,25 @@ import type { TargetSpec } from './spec.js'
 import { SQLITE_CONTRACT } from './sqlite-contract.js'
 import { sqliteCommand } from './sqlite-driver.js'
 
-export interface BundledTarget {
-  readonly title: string
-  /** @throws HostError where this host lacks what the target needs */
-  spec(): Promise<TargetSpec>
-}
+/** @throws HostError where this host lacks what the target needs */
+type BundledTarget = () => Promise<TargetSpec>
 
 export const BUNDLED_TARGETS: Readonly<Record<string, BundledTarget>> = {
-  lightning: {
-    title: 'the append-only log store that comes with lightning-chaos',
-    spec: async () => ({
-      name: 'lightning',
-      command: [
-        process.execPath,
-        fileURLToPath(new URL('../../dist/target/adapters/lightning.js', import.meta.url)),
-      ],
-      environment: {},
-      contract: STRICTEST,
-    }),
-  },
-  sqlite: {
-    title: 'SQLite in WAL mode with synchronous=FULL, by a driver that this host has',
-    spec: async () => ({
-      name: 'sqlite',
-      command: await sqliteCommand(process.cwd()),
-      environment: {},
-      contract: SQLITE_CONTRACT,
-    }),
-  },
+  /** The append-only log store that comes with lightning-chaos. */
+  lightning: async () => ({
+    name: 'lightning',
+    command: [
+      process.execPath,
+      fileURLToPath(new URL('../../dist/target/adapters/lightning.js', import.meta.url)),
+    ],
+    environment: {},
+    contract: STRICTEST,
+  }),
+  /** SQLite in WAL mode with synchronous=FULL. */
+  sqlite: async () => ({
+    name: 'sqlite',
+    command: await sqliteCommand(process.cwd()),
+    environment: {},
+    contract: SQLITE_CONTRACT,
+  }),
 }

@@ -7,9 +7,9 @@ import { BUNDLED_TARGETS } from './registry.js'
 import type { TargetSpec } from './spec.js'
 
 /** What is tested where the user names no target. */
-export const DEFAULT_TARGET = 'lightning'
+const DEFAULT_TARGET = 'lightning'
 
-export interface TargetOptions {
+interface TargetOptions {
   /** Name of a bundled target, or path of a target file. */
   readonly target?: string
   readonly targetCmd?: string
@@ -43,7 +43,7 @@ async function namedTarget(target: string): Promise<TargetSpec> {
     return loadTargetFile(target)
   }
   const bundled = Object.hasOwn(BUNDLED_TARGETS, target) ? BUNDLED_TARGETS[target] : undefined
-  if (bundled !== undefined) return bundled.spec()
+  if (bundled !== undefined) return bundled()
   const names = Object.keys(BUNDLED_TARGETS)
   const near = nearest(target, names)
   const hint = `bundled are ${names.join(', ')}; a target file ends with .yaml, or has a slash in its path`

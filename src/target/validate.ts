@@ -10,7 +10,7 @@ import {
   type Response,
 } from './protocol.js'
 
-export type Checked = { readonly response: Response } | { readonly mistake: string }
+type Checked = { readonly response: Response } | { readonly mistake: string }
 
 const KINDS: ReadonlySet<unknown> = new Set(ERROR_KINDS)
 

@@ -8,11 +8,11 @@ const LONGEST_REQUEST = 64 * 1024 * 1024
 type Operation = DataOp | 'hello' | 'open' | 'close'
 
 /** Answers one operation with the fields of its response; may take its time, and throw. */
-export type Handler<Op extends Operation = Operation> = (
+type Handler<Op extends Operation = Operation> = (
   request: Extract<Request, { op: Op }>,
 ) => object | Promise<object>
 
-export type Handlers = { readonly [Op in Operation]?: Handler<Op> }
+type Handlers = { readonly [Op in Operation]?: Handler<Op> }
 
 /** @param errorOf what to answer where an operation's handler threw */
 export function serve(handlers: Handlers, errorOf: (thrown: unknown, op: Operation) => TargetError): void {

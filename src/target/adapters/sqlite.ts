@@ -133,16 +133,10 @@ function opened(db: Database, prepare: (db: Database) => void): Store {
 }
 
 function driver(name: string): Connect {
-  if (name === 'node:sqlite') {
-    const { DatabaseSync } = process.getBuiltinModule(name as 'node:fs') as unknown as {
-      DatabaseSync: new (file: string, options: { readOnly: boolean }) => Database
-    }
-    return (file, readOnly) => new DatabaseSync(file, { readOnly })
-  }
-  const BetterSqlite: new (file: string, options: { readonly: boolean }) => Database = createRequire(
-    import.meta.url,
-  )(name)
-  return (file, readOnly) => new BetterSqlite(file, { readonly: readOnly })
+  const module = createRequire(import.meta.url)(name)
+  return name === 'node:sqlite'
+    ? (file, readOnly) => new module.DatabaseSync(file, { readOnly })
+    : (file, readOnly) => new module(file, { readonly: readOnly })
 }
 
 function main(connect: Connect): void {
