@@ -48,8 +48,9 @@ async function liveProgress(output: Output): Promise<Progress> {
     const state = running.get(name)
     if (state === undefined) return
     const others = running.size > 1 ? `, and ${plural(running.size - 1, 'more scenario')}` : ''
-    const line = `${name}  ${state.results.length}/${state.trials} ${tally(countVerdicts(state.results))}${others}`
-    spinner.text = line.slice(0, width - 4)
+    const done = `${state.results.length}/${state.trials}`
+    const parts = [done, tally(countVerdicts(state.results))].filter((part) => part !== '')
+    spinner.text = `${name}  ${parts.join('  ')}${others}`.slice(0, width - 4)
     if (!spinner.isSpinning) spinner.start()
   }
 
@@ -70,7 +71,7 @@ async function liveProgress(output: Output): Promise<Progress> {
       if (next !== undefined) show(next)
     },
     stop() {
-      spinner.stop()
+      if (spinner.isSpinning) spinner.stop()
     },
   }
 }

@@ -20,7 +20,7 @@ export interface Column {
 export interface Cell {
   /** One or more lines, without colours. */
   readonly text: string
-  readonly paint?: ChalkInstance
+  readonly paint?: ChalkInstance | undefined
 }
 
 /** Words, for columns of prose. */

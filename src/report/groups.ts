@@ -14,12 +14,12 @@ function groupBy<T>(items: readonly T[], key: (item: T) => string): T[][] {
   return [...groups.values()]
 }
 
-/** A summary without what tells one case from the next: the numbers of keys, writes and sizes. */
-function shape(summary: string): string {
-  return summary.replace(/\d+/g, '#')
+/** A text without what tells one case from the next: paths, which have a random part, and numbers. */
+function shape(text: string): string {
+  return text.replace(/(?:\/[^\s/:'"]+){2,}/g, '/…').replace(/\d+/g, '#')
 }
 
-/** Violations of one scenario that differ in nothing but numbers. */
+/** Violations of one scenario that differ in nothing but numbers and paths. */
 export interface ViolationGroup {
   readonly kind: ViolationKind
   readonly severity: Severity

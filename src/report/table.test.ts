@@ -165,6 +165,19 @@ describe('renderTable', () => {
     expect(lines).toContain('  … and 6 more')
   })
 
+  it('tells once what differs in numbers and paths alone', () => {
+    const busy = ['Qm2mQz', 'JRX434'].map((name) =>
+      trial('failed', {
+        violations: [violation('open-failed', `/tmp/x-${name}/data is open in process ${name.length}`)],
+      }),
+    )
+    const text = renderTable(runResult({ scenarios: [scenario('diskfull/sweep', busy)] }), plain)
+    expect(text).toContain(
+      'open-failed (grace, 2 times in 2 trials): /tmp/x-Qm2mQz/data is open in process 6',
+    )
+    expect(text).not.toContain('JRX434')
+  })
+
   it('lets no text of a target reach the terminal as it is', () => {
     const summary = 'it said \u001b[2J\u001b]0;owned\u0007\nPASS 100.0% (1/1) >= 95%'
     const run = runResult({

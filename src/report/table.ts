@@ -5,7 +5,7 @@ import { type Cell, type Column, renderGrid, type Style } from './grid.js'
 import { groupReasons, groupViolations, groupWaived, type ViolationGroup } from './groups.js'
 import type { EvidenceCount, RunResult, ScenarioResult } from './result.js'
 import { type Counts, counted, countVerdicts, passRate, sumEvidence } from './stats.js'
-import { fill, oneLine, percent, plural, wrap } from './words.js'
+import { oneLine, percent, plural, wrap } from './words.js'
 
 /** Violations of one scenario that are told one by one. */
 const MAX_VIOLATIONS = 5
@@ -26,16 +26,9 @@ export function renderTable(run: RunResult, style: Style): string {
 }
 
 function heading({ target, isolation, seed, durationMs }: RunResult, { chalk, width }: Style): string[] {
-  const facts = [
-    `${target.name} ${target.version}`,
-    `isolation ${isolation}`,
-    `seed ${seed}`,
-    `${(durationMs / 1000).toFixed(1)} s`,
-  ]
-  return fill(
-    facts.map((fact, index) => oneLine(index === 0 ? fact : `, ${fact}`)),
-    width,
-  ).map((line) => chalk.dim(line))
+  const facts = [`${target.name} ${target.version}`, `isolation ${isolation}`, `seed ${seed}`].map(oneLine)
+  const text = [...facts, `${(durationMs / 1000).toFixed(1)} s`].join(', ')
+  return wrap(text, width).map((line) => chalk.dim(line))
 }
 
 interface ReportColumn extends Column {
@@ -51,14 +44,14 @@ interface Row {
 function number(
   head: string,
   count: (counts: Counts) => number,
-  colour: 'white' | 'green' | 'red' | 'yellow' | 'cyan' = 'white',
+  colour?: 'green' | 'red' | 'yellow' | 'cyan',
 ): ReportColumn {
   return {
     head,
     numeric: true,
     cell: ({ counts }, chalk) => ({
       text: String(count(counts)),
-      paint: count(counts) === 0 ? chalk.dim : chalk[colour],
+      paint: count(counts) === 0 ? chalk.dim : colour && chalk[colour],
     }),
     chunks: (text) => (text === 'inconclusive' ? ['incon-', 'clusive'] : [text]),
   }
