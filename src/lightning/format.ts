@@ -251,15 +251,26 @@ export function visitEntries(bytes: Buffer, frameAt: number, visit: EntryVisitor
   }
 }
 
-/** Visits those entries of a damaged frame that are whole by themselves, up to the first that is not to be found. */
-export function visitWholeEntries(bytes: Buffer, frameAt: number, end: number, visit: EntryVisitor): void {
-  for (let at = frameAt + FRAME_HEAD; at + ENTRY_HEAD <= end; ) {
+/**
+ * Visits those entries of damaged frames that are whole by themselves, wherever in `bytes` something still calls
+ * itself a frame.
+ */
+export function visitWholeEntries(bytes: Buffer, visit: EntryVisitor): void {
+  for (let at = 0; at + FRAME_HEAD <= bytes.length; ) {
+    const end = looksLikeFrame(bytes, at) ? visitWholeEntriesAt(bytes, at, visit) : at + 1
+    at = Math.ceil(end / ALIGNMENT) * ALIGNMENT
+  }
+}
+
+function visitWholeEntriesAt(bytes: Buffer, frameAt: number, visit: EntryVisitor): number {
+  let at = frameAt + FRAME_HEAD
+  for (let count = bytes.readUInt32LE(frameAt + 12); count > 0 && at + ENTRY_HEAD <= bytes.length; count--) {
     const length = lengthOfEntry(bytes, at)
-    const type = bytes[at + 4]
-    if (at + length > end || (type !== PUT && type !== DELETE)) return
-    if (entryIsWhole(bytes, at, at + length)) visit(keyOf(bytes, at), type === PUT, at, length)
+    if (at + length > bytes.length) break
+    if (entryIsWhole(bytes, at, at + length)) visit(keyOf(bytes, at), bytes[at + 4] === PUT, at, length)
     at += length
   }
+  return at
 }
 
 function keyOf(bytes: Buffer, entryAt: number): string {

@@ -33,7 +33,7 @@ export async function salvage(from: string, to: string, options: OpenOptions = {
   try {
     const verification = await readPastDamage(from, {
       whole: (bytes, at) => keep(collect(bytes, (visit) => visitEntries(bytes, at, visit))),
-      damaged: (bytes) => keep(collect(bytes, (visit) => visitWholeEntries(bytes, 0, bytes.length, visit))),
+      damaged: (bytes) => keep(collect(bytes, (visit) => visitWholeEntries(bytes, visit))),
     })
     await Promise.all(pending)
     return { ...verification, writes }

@@ -6,7 +6,7 @@ import fs from 'node:fs'
 import { join } from 'node:path'
 import { CorruptionError, errorFrom } from './errors.js'
 import { readFully } from './files.js'
-import { commitOf, HEADER_SIZE } from './format.js'
+import { commitOf, decodeHeader, HEADER_SIZE, type SegmentHeader } from './format.js'
 import type { Recovered } from './log.js'
 import { type FrameVisitor, findFrame, scanFrames } from './scan.js'
 import { Segment, segmentIds, segmentName } from './segment.js'
@@ -42,124 +42,150 @@ export function verify(dir: string): Promise<Verification> {
 
 /** Reads all of the log in `dir`, handing on what is whole and what is not. */
 export async function readPastDamage(dir: string, reader: LogReader): Promise<Verification> {
-  const damage: Damage[] = []
-  let tornTail: Recovered['tornTail']
-  let frames = 0
-  let segments: Segment[] = []
+  const reading = new Reading(dir, reader)
   try {
-    segments = openAll(dir, damage)
-    let commit = 0
-    for (const [i, segment] of segments.entries()) {
-      const { header, path } = segment
-      const isLast = i === segments.length - 1
-      const known = damage.length
-      if (header.firstCommit > commit + 1) {
-        damage.push(
-          missing(segments[i - 1]?.path ?? path, segments[i - 1]?.size ?? 0, commit, header.firstCommit),
-        )
-      }
-      commit = Math.max(commit, header.firstCommit - 1)
-      const end = segment.fileSize()
-      for (segment.size = HEADER_SIZE; segment.size < end; ) {
-        const stop = await scanFrames(segment.fd, segment.seed, segment.size, end, undefined, (...frame) => {
-          const found = commitOf(frame[0], frame[1])
-          if (!header.compacted && found > commit + 1 && damage.length === known) {
-            damage.push(missing(path, frame[3], commit, found))
-          }
-          commit = Math.max(commit, found)
-          frames++
-          reader.whole(...frame)
-        })
-        segment.size = stop.position
-        if (stop.bad === undefined) break
-        const next = findFrame(segment.fd, segment.seed, stop.position + 1, end, 0)
-        const bytes = (next ?? end) - stop.position
-        if (isLast && next === undefined) {
-          tornTail = { file: path, offset: stop.position, bytes }
-          break
-        }
-        damage.push({ file: path, offset: stop.position, bytes, reason: stop.bad.reason })
-        reader.damaged(readRange(segment.fd, stop.position, bytes))
-        segment.size += bytes
-      }
-      if (header.compacted && segment.size < header.length) {
-        const reason = `${header.length - segment.size} bytes are missing`
-        damage.push({ file: path, offset: segment.size, bytes: 0, reason })
-      }
-      commit = Math.max(commit, header.lastCommit)
-      segment.relax()
-    }
-    return { damage, tornTail, segments: segments.length, frames }
+    reading.openSegments()
+    return await reading.run()
   } catch (error) {
     throw errorFrom(error, `read ${dir}`)
   } finally {
-    for (const segment of segments) segment.close()
+    reading.close()
   }
 }
 
-/** Opens the segments that count, in order, and notes which are missing. */
-function openAll(dir: string, damage: Damage[]): Segment[] {
-  const segments: Segment[] = []
-  const ids = segmentIds(fs.readdirSync(dir))
-  let expected = 1
-  for (const [i, id] of ids.entries()) {
-    if (id < expected) continue
-    if (id > expected) {
-      const file = join(dir, segmentName(expected))
-      damage.push({
-        file,
-        offset: 0,
-        bytes: 0,
-        reason: `the segment is missing; the next one is ${segmentName(id)}`,
-      })
+class Reading {
+  readonly #dir: string
+  readonly #reader: LogReader
+  readonly #segments: Segment[] = []
+  readonly #damage: Damage[] = []
+  /** Segments whose header is damaged: where frames do not fit the one that was made up, that is no torn tail. */
+  readonly #guessed = new Set<Segment>()
+  #tornTail: Recovered['tornTail']
+  #frames = 0
+  /** The commit read last, and whether what follows it was found to be damaged: then a gap is no news. */
+  #commit = 0
+  #isAfterDamage = false
+
+  constructor(dir: string, reader: LogReader) {
+    this.#dir = dir
+    this.#reader = reader
+  }
+
+  /** Opens the segments that count, in order, and notes which are missing. */
+  openSegments(): void {
+    const ids = segmentIds(fs.readdirSync(this.#dir))
+    const storeId = this.#storeIdOf(ids)
+    let expected = 1
+    for (const [i, id] of ids.entries()) {
+      if (id < expected) continue
+      if (id > expected) this.#noteMissingSegment(expected)
+      const segment = this.#open(id, ids[i + 1] ?? id + 1, storeId)
+      this.#segments.push(segment)
+      segment.relax()
+      expected = segment.header.lastId + 1
     }
-    const segment = openAnyway(join(dir, segmentName(id)), id, ids[i + 1] ?? id + 1, segments[0], damage)
-    segments.push(segment)
+    if (this.#segments.at(-1)?.header.compacted) this.#noteMissingSegment(expected)
+  }
+
+  /** The store's id, from the first header that is whole. */
+  #storeIdOf(ids: readonly number[]): string {
+    for (const id of ids) {
+      const fd = fs.openSync(join(this.#dir, segmentName(id)), 'r')
+      const header = decodeHeader(readRange(fd, 0, HEADER_SIZE))
+      fs.closeSync(fd)
+      if (typeof header !== 'string') return header.storeId
+    }
+    return NO_HEADER.storeId
+  }
+
+  async run(): Promise<Verification> {
+    for (const segment of this.#segments) await this.#read(segment)
+    const { length: segments } = this.#segments
+    return { damage: this.#damage, tornTail: this.#tornTail, segments, frames: this.#frames }
+  }
+
+  close(): void {
+    for (const segment of this.#segments) segment.close()
+  }
+
+  /** Opens a segment; where its header is damaged, with the one that it must have had. */
+  #open(id: number, next: number, storeId: string): Segment {
+    const path = join(this.#dir, segmentName(id))
+    try {
+      return Segment.open(path, 0, 'r')
+    } catch (error) {
+      if (!(error instanceof CorruptionError)) throw error
+      const fd = fs.openSync(path, 'r')
+      const bytes = readRange(fd, 0, HEADER_SIZE)
+      this.#note(path, 0, bytes.length, error.reason)
+      const header = { ...NO_HEADER, storeId, firstId: id, lastId: next - 1 }
+      const segment = new Segment(path, header, 0, fd)
+      this.#guessed.add(segment)
+      return segment
+    }
+  }
+
+  async #read(segment: Segment): Promise<void> {
+    const { header, path } = segment
+    const previous = this.#segments[this.#segments.indexOf(segment) - 1]
+    this.#expect(header.firstCommit, previous?.path ?? path, previous?.size ?? 0)
+    const end = segment.fileSize()
+    for (segment.size = HEADER_SIZE; segment.size < end; ) segment.size = await this.#readRun(segment, end)
+    if (header.compacted && segment.size < header.length) {
+      this.#note(path, segment.size, 0, `${header.length - segment.size} bytes are missing`)
+    }
+    this.#commit = Math.max(this.#commit, header.lastCommit)
     segment.relax()
-    expected = segment.header.lastId + 1
   }
-  if (segments.at(-1)?.header.compacted) {
-    damage.push({
-      file: join(dir, segmentName(expected)),
-      offset: 0,
-      bytes: 0,
-      reason: 'the segment is missing',
+
+  /** Reads whole frames and what damage follows them; returns where that ends. */
+  async #readRun(segment: Segment, end: number): Promise<number> {
+    const { fd, seed, size, header, path } = segment
+    const stop = await scanFrames(fd, seed, size, end, undefined, (bytes, at, length, position) => {
+      const commit = commitOf(bytes, at)
+      if (!header.compacted) this.#expect(commit, path, position)
+      this.#commit = Math.max(this.#commit, commit)
+      this.#isAfterDamage = false
+      this.#frames++
+      this.#reader.whole(bytes, at, length, position)
     })
-  }
-  return segments
-}
-
-/** Opens a segment; where its header is damaged, with the one that it must have had. */
-function openAnyway(
-  path: string,
-  id: number,
-  next: number,
-  other: Segment | undefined,
-  damage: Damage[],
-): Segment {
-  try {
-    return Segment.open(path, 0, 'r')
-  } catch (error) {
-    if (!(error instanceof CorruptionError)) throw error
-    const fd = fs.openSync(path, 'r')
-    const bytes = readRange(fd, 0, HEADER_SIZE)
-    damage.push({ file: path, offset: 0, bytes: bytes.length, reason: error.reason })
-    const header = {
-      compacted: false,
-      storeId: other?.header.storeId ?? bytes.toString('hex', 16, 32),
-      firstId: id,
-      lastId: next - 1,
-      firstCommit: 0,
-      lastCommit: 0,
-      length: 0,
-      cleanAsOf: 0,
+    if (stop.bad === undefined) return end
+    const next = findFrame(fd, seed, stop.position + 1, end, 0)
+    const bytes = (next ?? end) - stop.position
+    if (next === undefined && segment === this.#segments.at(-1) && !this.#guessed.has(segment)) {
+      this.#tornTail = { file: path, offset: stop.position, bytes }
+      return end
     }
-    return new Segment(path, header, 0, fd)
+    this.#note(path, stop.position, bytes, stop.bad.reason)
+    this.#reader.damaged(readRange(fd, stop.position, bytes))
+    return stop.position + bytes
+  }
+
+  #expect(commit: number, file: string, offset: number): void {
+    const first = this.#commit + 1
+    if (commit <= first || this.#isAfterDamage) return
+    this.#note(file, offset, 0, `commits ${first} to ${commit - 1} are missing`)
+  }
+
+  #noteMissingSegment(id: number): void {
+    this.#note(join(this.#dir, segmentName(id)), 0, 0, 'the segment is missing')
+  }
+
+  #note(file: string, offset: number, bytes: number, reason: string): void {
+    this.#damage.push({ file, offset, bytes, reason })
+    this.#isAfterDamage = true
   }
 }
 
-function missing(file: string, offset: number, last: number, next: number): Damage {
-  return { file, offset, bytes: 0, reason: `commits ${last + 1} to ${next - 1} are missing` }
+const NO_HEADER: SegmentHeader = {
+  compacted: false,
+  storeId: '00'.repeat(16),
+  firstId: 0,
+  lastId: 0,
+  firstCommit: 0,
+  lastCommit: 0,
+  length: 0,
+  cleanAsOf: 0,
 }
 
 function readRange(fd: number, position: number, length: number): Buffer {

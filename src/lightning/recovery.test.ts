@@ -1,0 +1,267 @@
+import { cpSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import fc from 'fast-check'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { freshPath } from '../testing/directory.js'
+import { ENTRY_HEAD, FRAME_HEAD, HEADER_SIZE } from './format.js'
+import { CorruptionError, Store, salvage, verify } from './index.js'
+
+const SMALL = { segmentSize: 4096, reserveSize: 0 }
+type Content = Record<string, string>
+
+async function contentOf(store: Store): Promise<Content> {
+  return Object.fromEntries((await store.scan()).map(([key, value]) => [key, value.toString('latin1')]))
+}
+
+/** A log and the content after each of its commits. */
+interface Example {
+  readonly dir: string
+  readonly files: readonly string[]
+  readonly states: readonly Content[]
+  /** Where the last frame begins and ends in the last file. */
+  readonly lastFrame: { readonly start: number; readonly end: number }
+}
+
+let example: Example
+
+/** Frames from a file, such that as the value of 'a40' in the next frame they lie on a multiple of eight again. */
+function framesOf(file: string, next: number): string {
+  const valueAt = next + FRAME_HEAD + ENTRY_HEAD + 'a40'.length
+  return '.'.repeat(7 - ((valueAt + 7) % 8)) + readFileSync(file).toString('latin1', HEADER_SIZE, 1600)
+}
+
+/** Every key is written once, so that a key says which commit it came with. */
+async function makeExample(): Promise<Example> {
+  const dir = freshPath()
+  const store = await Store.open(dir, SMALL)
+  const states: Content[] = [{}]
+  const last = () => join(dir, `${String(store.stats().segments).padStart(10, '0')}.log`)
+  let start = 0
+  for (let commit = 1; commit <= 40; commit++) {
+    if (commit > 1) start = statSync(last()).size
+    // The last value holds a copy of frames of its own segment, which must not be taken for frames.
+    const value = commit === 40 ? framesOf(last(), start) : `${commit}`.repeat(commit * 5)
+    await store.batch([
+      ['put', `a${commit}`, Buffer.from(value, 'latin1')],
+      ['put', `b${commit}`, `${commit}`],
+    ])
+    states.push(await contentOf(store))
+  }
+  const files = Array.from(
+    { length: store.stats().segments },
+    (_, i) => `${String(i + 1).padStart(10, '0')}.log`,
+  )
+  const lastFrame = { start, end: statSync(last()).size }
+  await store.close()
+  return { dir, files, states, lastFrame }
+}
+
+beforeAll(async () => {
+  example = await makeExample()
+})
+
+function copyOf({ dir }: Example): string {
+  const copy = freshPath()
+  cpSync(dir, copy, { recursive: true })
+  return copy
+}
+
+/** Opens, reads, writes, opens again: what was read must be `expected`, and the write must be there. */
+async function expectContent(dir: string, expected: Content): Promise<Store['recovered']> {
+  const store = await Store.open(dir, SMALL)
+  expect(await contentOf(store)).toEqual(expected)
+  await store.put('afterwards', 'x')
+  await store.close()
+  const again = await Store.open(dir, SMALL)
+  expect(await contentOf(again)).toEqual({ ...expected, afterwards: 'x' })
+  expect(again.recovered.tornTail).toBeUndefined()
+  await again.close()
+  return store.recovered
+}
+
+describe('after a power cut', () => {
+  it('cuts off the last commit wherever it ends, and nothing else', async () => {
+    const { files, states, lastFrame } = example
+    const file = files.at(-1)!
+    const { start, end } = lastFrame
+    const everywhere = Array.from({ length: 60 }, (_, i) => start + i)
+    const near = Array.from({ length: 20 }, (_, i) => end - 1 - i)
+    const between = Array.from({ length: 20 }, (_, i) => start + Math.floor(((end - start) * i) / 20))
+    for (const cut of [...everywhere, ...near, ...between]) {
+      const dir = copyOf(example)
+      truncateSync(join(dir, file), cut)
+      const { tornTail } = await expectContent(dir, states.at(-2)!)
+      expect(tornTail?.bytes ?? 0).toBe(cut - start)
+    }
+  })
+
+  it('finds all of the last commit or nothing of it, whichever of its sectors are zero', async () => {
+    const { files, states, lastFrame } = example
+    const SECTOR = 512
+    const first = Math.floor(lastFrame.start / SECTOR)
+    const count = Math.ceil(lastFrame.end / SECTOR) - first
+    await fc.assert(
+      fc.asyncProperty(fc.uniqueArray(fc.nat(count - 1), { minLength: 1 }), async (zeroed) => {
+        const dir = copyOf(example)
+        const bytes = readFileSync(join(dir, files.at(-1)!))
+        for (const sector of zeroed) {
+          const from = Math.max((first + sector) * SECTOR, lastFrame.start)
+          bytes.fill(0, from, Math.min((first + sector + 1) * SECTOR, lastFrame.end))
+        }
+        writeFileSync(join(dir, files.at(-1)!), bytes)
+        await expectContent(dir, states.at(-2)!)
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  it('does not cut anything off when it opens to read', async () => {
+    const dir = copyOf(example)
+    const file = join(dir, example.files.at(-1)!)
+    truncateSync(file, example.lastFrame.end - 1)
+    const store = await Store.open(dir, { readOnly: true })
+    expect(store.recovered.tornTail?.offset).toBe(example.lastFrame.start)
+    expect(await contentOf(store)).toEqual(example.states.at(-2))
+    await store.close()
+    expect(statSync(file).size).toBe(example.lastFrame.end - 1)
+    expect((await verify(dir)).damage).toEqual([])
+  })
+})
+
+describe('damage', () => {
+  const anywhere = fc.record({
+    file: fc.nat(1000),
+    offset: fc.nat(1_000_000),
+    flip: fc.integer({ min: 1, max: 255 }),
+  })
+
+  it('of any byte is found, named, listed and salvaged around', async () => {
+    await fc.assert(
+      fc.asyncProperty(anywhere, async ({ file, offset, flip }) => {
+        const dir = copyOf(example)
+        const path = join(dir, example.files[file % example.files.length]!)
+        const bytes = readFileSync(path)
+        const at = offset % bytes.length
+        bytes[at]! ^= flip
+        writeFileSync(path, bytes)
+        const isLastFrame = path.endsWith(example.files.at(-1)!) && at >= example.lastFrame.start
+        if (isLastFrame) {
+          const { tornTail } = await expectContent(dir, example.states.at(-2)!)
+          expect(tornTail?.offset).toBe(example.lastFrame.start)
+          return
+        }
+        const error = await Store.open(dir, SMALL).catch((error: unknown) => error)
+        expect(error).toBeInstanceOf(CorruptionError)
+        const { file: named, offset: from } = error as CorruptionError
+        expect(named).toBe(path)
+        expect(from).toBeLessThanOrEqual(at)
+        const { damage } = await verify(dir)
+        expect(damage).toHaveLength(1)
+        expect(damage[0]!.offset).toBe(from)
+        expect(at).toBeLessThan(from + damage[0]!.bytes)
+        const to = freshPath()
+        await salvage(dir, to)
+        const store = await Store.open(to)
+        const content = await contentOf(store)
+        await store.close()
+        const all = example.states.at(-1)!
+        expect(all).toMatchObject(content)
+        expect(Object.keys(content).length).toBeGreaterThanOrEqual(Object.keys(all).length - 2)
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it('of the only header, of any of its bytes, leaves all entries to be salvaged', async () => {
+    const dir = freshPath()
+    const store = await Store.open(dir)
+    for (let i = 0; i < 5; i++) await store.put(`k${i}`, `${i}`)
+    const content = await contentOf(store)
+    await store.close()
+    const path = join(dir, '0000000001.log')
+    const bytes = readFileSync(path)
+    for (let at = 0; at < HEADER_SIZE; at++) {
+      const changed = Buffer.from(bytes)
+      changed[at]! ^= 1
+      writeFileSync(path, changed)
+      await expect(Store.open(dir)).rejects.toThrow(CorruptionError)
+      const to = freshPath()
+      await salvage(dir, to, SMALL)
+      const salvaged = await Store.open(to, SMALL)
+      expect(await contentOf(salvaged)).toEqual(content)
+      await salvaged.close()
+    }
+  })
+
+  it('by truncation is found, or leaves a state that was once committed', async () => {
+    await fc.assert(
+      fc.asyncProperty(anywhere, async ({ file, offset }) => {
+        const dir = copyOf(example)
+        const name = example.files[file % example.files.length]!
+        const path = join(dir, name)
+        const length = offset % statSync(path).size
+        truncateSync(path, length)
+        const isLast = name === example.files.at(-1)
+        const opened = await Store.open(dir, SMALL).catch((error: unknown) => error)
+        if (opened instanceof Store) {
+          expect(isLast).toBe(true)
+          expect(example.states).toContainEqual(await contentOf(opened))
+          await opened.close()
+        } else {
+          expect(opened).toBeInstanceOf(CorruptionError)
+          expect((opened as CorruptionError).file).toBe(path)
+          expect((await verify(dir)).damage.length).toBeGreaterThan(0)
+        }
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it('by the loss of a segment is found', async () => {
+    for (const name of example.files.slice(0, -1)) {
+      const dir = copyOf(example)
+      rmSync(join(dir, name))
+      const error = await Store.open(dir, SMALL).catch((error: unknown) => error)
+      expect(error).toBeInstanceOf(CorruptionError)
+      expect(basename((error as CorruptionError).file)).toBe(name)
+      expect((await verify(dir)).damage.map(({ file }) => basename(file))).toContain(name)
+    }
+  })
+
+  it('of a compacted log is found too', async () => {
+    const dir = copyOf(example)
+    const store = await Store.open(dir, SMALL)
+    await store.delete('a1')
+    await store.compact()
+    await store.close()
+    const whole = freshPath()
+    cpSync(dir, whole, { recursive: true })
+    const first = join(dir, '0000000001.log')
+    const bytes = readFileSync(first)
+    for (let at = 0; at < bytes.length; at += 7) {
+      const changed = Buffer.from(bytes)
+      changed[at]! ^= 1
+      writeFileSync(first, changed)
+      await expect(Store.open(dir, SMALL)).rejects.toThrow(CorruptionError)
+      writeFileSync(first, bytes.subarray(0, at))
+      await expect(Store.open(dir, SMALL)).rejects.toThrow(CorruptionError)
+    }
+    writeFileSync(first, Buffer.concat([bytes, Buffer.alloc(8)]))
+    await expect(Store.open(dir, SMALL)).rejects.toThrow(CorruptionError)
+    rmSync(first)
+    await expect(Store.open(dir, SMALL)).rejects.toThrow(CorruptionError)
+  })
+
+  it('that happens while the store is open is found by a get, and leaves other keys readable', async () => {
+    const dir = copyOf(example)
+    const store = await Store.open(dir, SMALL)
+    const path = join(dir, example.files[0]!)
+    const bytes = readFileSync(path)
+    bytes[bytes.indexOf('b1') + 2]! ^= 1
+    writeFileSync(path, bytes)
+    await expect(store.get('b1')).rejects.toThrow(CorruptionError)
+    expect((await store.get('b2'))?.toString()).toBe('2')
+    expect((await store.verify()).damage).toHaveLength(1)
+    await store.close()
+  })
+})

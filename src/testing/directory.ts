@@ -1,0 +1,17 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll } from 'vitest'
+
+const made: string[] = []
+
+afterAll(() => {
+  for (const dir of made.splice(0)) rmSync(dir, { recursive: true, force: true })
+})
+
+/** A path below a new directory that goes when the tests of this file are over. The path itself is not there yet. */
+export function freshPath(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'lightning-'))
+  made.push(dir)
+  return join(dir, 'db')
+}
