@@ -110,7 +110,9 @@ export class KeyState {
       if (!isFinal) return { batches: [] }
       const possible = allowed.filter((write) => write.possible)
       this.#settle(possible, at)
-      return { batches: possible.length === 1 ? this.#noteFacts(possible[0]!, true, session) : [] }
+      const [only, ...others] = possible
+      const isOne = only !== undefined && others.length === 0
+      return { batches: isOne ? this.#noteFacts(only, !only.wrong, session) : [] }
     }
     const mayBeForgotten = this.#isLenient || this.#forgottenSince > since
     if (mayBeForgotten && (observed === null || !('corrupt' in observed))) return { batches: [] }
@@ -121,7 +123,7 @@ export class KeyState {
     adopted.possible = true
     adopted.wrong = true
     // Nothing there, or a text of a few characters, may be the doing of one of several writes.
-    const isCertain = matching.length === 1 || culprit?.outcome === 'refused'
+    const isCertain = culprit?.outcome === 'refused' || (matching.length === 1 && observed !== null)
     const batches = isFinal ? this.#noteFacts(adopted, isCertain, session) : []
     return { contradiction: { expected, culprit, forgotten: this.#forgottenSince >= 0 }, batches }
   }

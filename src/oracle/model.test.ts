@@ -22,7 +22,7 @@ describe('a perfect store', () => {
         store.close()
         expect(judge(store.events, { seed: SEED, contract: STRICTEST }).violations).toEqual([])
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     )
   })
 
@@ -41,7 +41,7 @@ describe('a perfect store', () => {
         store.close()
         expect(kindsIn(store.events)).toEqual([kind])
       }),
-      { numRuns: 60 },
+      { numRuns: 20 },
     )
   })
 })
@@ -355,7 +355,7 @@ describe('a planted loss', () => {
         plot.store.verify()
         expect(kindsIn(plot.store.events)).toEqual([kind])
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     )
   })
 
@@ -375,7 +375,7 @@ describe('a planted loss', () => {
         plot.store.verify()
         expect(count()).toBe(2)
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     )
   })
 })

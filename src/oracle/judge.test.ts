@@ -1,0 +1,433 @@
+import { describe, expect, it } from 'vitest'
+import { InternalError } from '../errors.js'
+import type { Event, FaultFamily, Operation } from '../history/events.js'
+import { type Contract, PROMISES, type PromiseId, STRICTEST } from '../target/contract.js'
+import type { ErrorKind, OpenMode } from '../target/protocol.js'
+import { FAULTS, targetError, type Untimed } from '../testing/perfect-store.js'
+import { judge } from './judge.js'
+import type { ViolationKind } from './violation.js'
+
+type Part = Untimed<Event>
+
+let ids = 0
+const invoke = (op: Operation, client = 0): [Part, number] => [{ type: 'invoke', id: ++ids, client, op }, ids]
+
+function ok(op: Operation, client?: number): Part[] {
+  const [began, id] = invoke(op, client)
+  return [began, { type: 'ok', id, ...(op.f === 'get' ? { value: { seq: 1 } } : {}) }]
+}
+
+function failed(op: Operation, kind: ErrorKind, type: 'fail' | 'info' = 'fail', client = 0): Part[] {
+  const [began, id] = invoke(op, client)
+  return [began, { type, id, error: targetError(kind) }]
+}
+
+const PUT: Operation = { f: 'put', key: 'k', seq: 1, size: 99 }
+const LATER_PUT: Operation = { f: 'put', key: 'other', seq: 2, size: 99 }
+const DELETE: Operation = { f: 'delete', key: 'other', seq: 3 }
+const GET: Operation = { f: 'get', key: 'k' }
+const COMPACT: Operation = { f: 'compact' }
+
+const started = (mode: OpenMode = 'read-write'): Part[] => [
+  { type: 'process', action: 'start', detail: 'example 1.0' },
+  { type: 'open', ok: true, mode },
+]
+const openFailed = (kind: ErrorKind): Part => ({ type: 'open', ok: false, error: targetError(kind) })
+const killed: Part = { type: 'process', action: 'kill', detail: 'SIGKILL' }
+const ended = (action: 'crash' | 'hang' | 'garbage'): Part => ({
+  type: 'process',
+  action,
+  detail: 'in detail',
+})
+const resumed = (how: 'in-place' | 'reopen' | 'restart' | 'never'): Part => ({
+  type: 'resume',
+  how,
+  detail: 'in 20 ms',
+})
+
+function fault(
+  action: 'inject' | 'heal',
+  family: FaultFamily,
+  more: Partial<Extract<Event, { type: 'fault' }>> = {},
+): Part {
+  const { name, refusals, errno } = FAULTS[family]
+  return {
+    type: 'fault',
+    action,
+    fault: name,
+    family,
+    refusals,
+    errnos: [errno],
+    detail: 'in detail',
+    ...more,
+  }
+}
+const evidence = (errno: string): Part => ({
+  type: 'evidence',
+  grade: 'probe',
+  errno,
+  count: 1,
+  detail: 'a probe',
+})
+const inject = (family: FaultFamily, more?: Partial<Extract<Event, { type: 'fault' }>>): Part[] => [
+  fault('inject', family, more),
+  evidence(FAULTS[family].errno),
+]
+const readBack: Part[] = [{ type: 'verify', action: 'begin' }, ...ok(GET), { type: 'verify', action: 'end' }]
+
+/** A trial in good health around these parts. */
+function trial(...parts: readonly (Part | readonly Part[])[]): Event[] {
+  const all = [...started(), ...ok(PUT), ...parts.flat(), killed, ...started(), ...readBack]
+  return all.map((part, time) => ({ ...part, time }) as Event)
+}
+
+const judged = (events: readonly Event[], contract: Contract = STRICTEST) =>
+  judge(events, { seed: 's', contract })
+const waiving = (...promises: PromiseId[]): Contract => ({
+  waived: Object.fromEntries(promises.map((promise) => [promise, 'documented'])),
+})
+const EVERYTHING = waiving(...(Object.keys(PROMISES) as PromiseId[]))
+
+const FINE: readonly (readonly [string, readonly (Part | readonly Part[])[]])[] = [
+  ['nothing at all', []],
+  ['a write refused as full on a full disk', [inject('full'), failed(LATER_PUT, 'disk-full')]],
+  ['a delete of the workload refused on a full disk', [inject('full'), failed(DELETE, 'disk-full')]],
+  ['a write refused for lack of permission', [inject('read-only'), failed(LATER_PUT, 'permission')]],
+  ['a compaction refused for lack of permission', [inject('read-only'), failed(COMPACT, 'read-only')]],
+  ['an unknown outcome while the device fails', [inject('io'), failed(LATER_PUT, 'io', 'info')]],
+  ['a refusal for either of two faults', [inject('io'), inject('full'), failed(LATER_PUT, 'disk-full')]],
+  [
+    'a write refused between heal and resume',
+    [inject('full'), fault('heal', 'full'), failed(LATER_PUT, 'internal', 'info'), resumed('in-place')],
+  ],
+  ['a reopen after a fault of the device', [inject('io'), fault('heal', 'io'), resumed('reopen')]],
+  [
+    'a restart after permission is back',
+    [inject('read-only'), fault('heal', 'read-only'), resumed('restart')],
+  ],
+  [
+    'a reopen with room again, where it could not open before',
+    [killed, inject('full'), fault('heal', 'full'), resumed('reopen'), started()],
+  ],
+  [
+    'a read that failed with no permission to read',
+    [inject('read-only', { stopsReads: true }), failed(GET, 'permission')],
+  ],
+  [
+    'an open that failed with no permission to read',
+    [inject('read-only', { stopsReads: true }), openFailed('permission')],
+  ],
+  ['an open that failed while the device fails', [killed, inject('io'), openFailed('io')]],
+  [
+    'a write refused by what was opened read-only, after the heal too',
+    [
+      ...[
+        killed,
+        inject('read-only'),
+        started('read-only'),
+        failed(LATER_PUT, 'read-only'),
+        fault('heal', 'read-only'),
+      ],
+      ...[failed(LATER_PUT, 'read-only'), resumed('reopen')],
+    ],
+  ],
+  [
+    'a refusal of an operation that began under a fault and ended after it',
+    (() => {
+      const [began, id] = invoke(LATER_PUT)
+      return [
+        inject('full'),
+        began,
+        fault('heal', 'full'),
+        resumed('in-place'),
+        { type: 'fail', id, error: targetError('disk-full') } as Part,
+      ]
+    })(),
+  ],
+]
+
+/** Parts, what they violate, and the promise that makes it a violation; undefined where no waiver helps. */
+const WRONG: readonly (readonly [
+  string,
+  ViolationKind,
+  PromiseId | undefined,
+  readonly (Part | readonly Part[])[],
+])[] = [
+  ['a crash', 'crashed', undefined, [ended('crash'), started()]],
+  ['a hang', 'hung', undefined, [ended('hang'), started()]],
+  ['garbage', 'wrong-error', undefined, [ended('garbage'), started()]],
+  ['a write refused in good health', 'wrong-error', undefined, [failed(LATER_PUT, 'busy')]],
+  ['a write failed in good health', 'wrong-error', undefined, [failed(LATER_PUT, 'io', 'info')]],
+  ['a compaction failed in good health', 'wrong-error', undefined, [failed(COMPACT, 'io', 'info')]],
+  ['a read failed in good health', 'unreadable', undefined, [failed(GET, 'io')]],
+  ['an open failed in good health', 'open-failed', undefined, [killed, openFailed('busy'), started()]],
+  ['opened read-only in good health', 'open-failed', undefined, [killed, started('read-only')]],
+  [
+    'a write refused after writes were back',
+    'wrong-error',
+    undefined,
+    [inject('full'), fault('heal', 'full'), resumed('in-place'), failed(LATER_PUT, 'disk-full')],
+  ],
+  [
+    'a full disk called corruption',
+    'wrong-error',
+    'refuses-when-full',
+    [inject('full'), failed(LATER_PUT, 'corruption', 'info')],
+  ],
+  [
+    'a full disk called lack of permission',
+    'wrong-error',
+    'refuses-when-full',
+    [inject('full'), failed(LATER_PUT, 'permission')],
+  ],
+  [
+    'no permission called a full disk',
+    'wrong-error',
+    'refuses-when-read-only',
+    [inject('read-only'), failed(LATER_PUT, 'disk-full')],
+  ],
+  [
+    'a failing device called corruption',
+    'wrong-error',
+    undefined,
+    [inject('io'), failed(LATER_PUT, 'corruption', 'info')],
+  ],
+  [
+    'a get failed on a full disk',
+    'unreadable',
+    'reads-when-full',
+    [inject('full'), failed(GET, 'disk-full')],
+  ],
+  [
+    'a scan failed on a full disk',
+    'unreadable',
+    'reads-when-full',
+    [inject('full'), failed({ f: 'scan', after: null, limit: 3 }, 'io', 'info')],
+  ],
+  [
+    'a get failed without permission to write',
+    'unreadable',
+    'reads-when-read-only',
+    [inject('read-only'), failed(GET, 'permission')],
+  ],
+  [
+    'a get failed on a failing device',
+    'unreadable',
+    'reads-after-io-error',
+    [inject('io'), failed(GET, 'io')],
+  ],
+  [
+    'a get failed between heal and resume',
+    'unreadable',
+    'reads-when-full',
+    [inject('full'), fault('heal', 'full'), failed(GET, 'io'), resumed('in-place')],
+  ],
+  [
+    'a delete to make room was refused',
+    'wrong-error',
+    'deletes-when-full',
+    [inject('full'), failed(DELETE, 'disk-full', 'fail', -1)],
+  ],
+  [
+    'a compaction was refused on a full disk',
+    'wrong-error',
+    'compacts-when-full',
+    [inject('full'), failed(COMPACT, 'disk-full', 'fail', -1)],
+  ],
+  [
+    'an open failed on a full disk',
+    'open-failed',
+    'opens-when-full',
+    [killed, inject('full'), openFailed('disk-full')],
+  ],
+  [
+    'an open of read-only files failed',
+    'open-failed',
+    'opens-read-only-files',
+    [killed, inject('read-only', { blocks: 'files' }), openFailed('permission')],
+  ],
+  [
+    'an open in a read-only directory failed',
+    'open-failed',
+    'opens-in-read-only-directory',
+    [killed, inject('read-only', { blocks: 'directory' }), openFailed('permission')],
+  ],
+  [
+    'a reopen with room again',
+    'no-recovery',
+    'resumes-in-place',
+    [inject('full'), fault('heal', 'full'), resumed('reopen')],
+  ],
+  [
+    'a restart with room again',
+    'no-recovery',
+    'resumes-in-place',
+    [inject('full'), fault('heal', 'full'), resumed('restart')],
+  ],
+  [
+    'writes that never came back',
+    'no-recovery',
+    'recovers-after-heal',
+    [inject('io'), fault('heal', 'io'), resumed('never'), killed, started(), failed(LATER_PUT, 'io', 'info')],
+  ],
+]
+
+describe('the behaviour of a target', () => {
+  it.each(FINE)('is fine with %s', (_, parts) => {
+    expect(judged(trial(...parts))).toMatchObject({ verdict: 'passed', violations: [], waived: [] })
+  })
+
+  it.each(WRONG)('is wrong with %s: %s', (_, kind, promise, parts) => {
+    const events = trial(...parts)
+    const { verdict, reason, violations, waived } = judged(events)
+    expect(violations.map((violation) => violation.kind)).toEqual([kind])
+    expect({ verdict, waived }).toEqual({ verdict: 'failed', waived: [] })
+    expect(reason).toBe(violations[0]!.summary)
+
+    if (promise === undefined) {
+      expect(judged(events, EVERYTHING).verdict).toBe('failed')
+    } else {
+      const lenient = judged(events, waiving(promise))
+      expect(lenient.verdict).toBe('passed')
+      expect(lenient.waived).toEqual([{ promise, summary: violations[0]!.summary }])
+      const others = (Object.keys(PROMISES) as PromiseId[]).filter((each) => each !== promise)
+      expect(judged(events, waiving(...others)).verdict).toBe('failed')
+    }
+  })
+
+  it('takes either promise as waived where a fault blocks both files and directory', () => {
+    const events = trial(killed, inject('read-only'), openFailed('permission'))
+    expect(judged(events).violations).toHaveLength(1)
+    expect(judged(events, waiving('opens-read-only-files')).violations).toEqual([])
+    expect(judged(events, waiving('opens-in-read-only-directory')).violations).toEqual([])
+  })
+})
+
+describe('the data of a target', () => {
+  const lost = (value: Extract<Part, { type: 'ok' }>['value'], ...between: readonly Part[]) => {
+    const [began, id] = invoke(GET)
+    const events = [...started(), ...ok(PUT), ...between, began, { type: 'ok', id, value } as Part]
+    return judged(
+      events.map((part, time) => ({ ...part, time }) as Event),
+      waiving('durable-acks', 'atomic-batches'),
+    )
+  }
+
+  it('may be lost over a restart by a target that does not promise otherwise, and not without one', () => {
+    expect(lost(null, killed, ...started())).toMatchObject({
+      violations: [],
+      waived: [
+        {
+          promise: 'durable-acks',
+          summary: 'key k: put #1 was acked, and after the first restart nothing is there',
+        },
+      ],
+    })
+    expect(lost(null).violations).toMatchObject([
+      {
+        kind: 'lost-write',
+        severity: 'data-loss',
+        summary: 'key k: put #1 was acked, and before any fault nothing is there',
+        at: 5,
+      },
+    ])
+    expect(lost({ corrupt: 'bytes of nobody' }, killed, ...started()).violations[0]).toMatchObject({
+      kind: 'corrupt-read',
+    })
+  })
+
+  it('may come in parts of a batch where the target does not promise otherwise', () => {
+    const batch: Operation = {
+      f: 'batch',
+      writes: [
+        { f: 'put', key: 'a', seq: 11, size: 99 },
+        { f: 'put', key: 'b', seq: 12, size: 99 },
+      ],
+    }
+    const [scan, id] = invoke({ f: 'scan', after: null, limit: 10 })
+    const seen: Part[] = [
+      scan,
+      {
+        type: 'ok',
+        id,
+        entries: [
+          ['a', { seq: 11 }],
+          ['k', { seq: 1 }],
+        ],
+      },
+    ]
+    const refused = trial(inject('full'), failed(batch, 'disk-full'), seen)
+    expect(judged(refused).violations).toMatchObject([{ kind: 'torn-batch' }])
+    expect(judged(refused).violations[0]!.summary).toBe(
+      'batch #11 to #12 was refused, and while ballast is on put #11 of key a is there and put #12 of key b is not',
+    )
+    expect(judged(refused, waiving('atomic-batches'))).toMatchObject({
+      violations: [],
+      waived: [{ promise: 'atomic-batches' }],
+    })
+
+    const acked = trial(ok(batch), seen)
+    expect(judged(acked).violations).toMatchObject([{ kind: 'torn-batch' }])
+    expect(judged(acked, waiving('atomic-batches')).violations).toMatchObject([{ kind: 'lost-write' }])
+  })
+
+  it('is believed where a key has had more unknown writes than can be remembered', () => {
+    const puts = Array.from(
+      { length: 700 },
+      (_, i): Operation => ({ f: 'put', key: 'k', seq: i + 10, size: 99 }),
+    )
+    const [get, id] = invoke(GET)
+    const seen: Part[] = [get, { type: 'ok', id, value: { seq: 10 } }]
+    const parts = [inject('io'), ...puts.map((put) => failed(put, 'io', 'info')), seen]
+    const events = [...started(), ...ok(PUT), ...parts.flat()].map(
+      (part, time) => ({ ...part, time }) as Event,
+    )
+    expect(judged(events).violations).toEqual([])
+  })
+})
+
+describe('a verdict', () => {
+  const without = (events: readonly Event[], type: Event['type']) =>
+    events.filter((event) => event.type !== type)
+
+  it('is inconclusive without evidence for every fault', () => {
+    const events = trial(inject('full'), inject('io'))
+    expect(judged(events).verdict).toBe('passed')
+    expect(judged(events).evidence).toEqual({ ENOSPC: { direct: 0, probe: 1 }, EIO: { direct: 0, probe: 1 } })
+    expect(judged(without(events, 'evidence'))).toMatchObject({
+      verdict: 'inconclusive',
+      reason: 'nothing shows that ballast and thin reached the target',
+    })
+    expect(judged(trial(fault('inject', 'full'), evidence('EIO'))).reason).toContain('ballast')
+    expect(judged(trial(evidence('ENOSPC'), fault('inject', 'full'))).reason).toContain('ballast')
+  })
+
+  it('is inconclusive where no write was acked, or nothing was read back at the end', () => {
+    const events = trial()
+    expect(judged(without(events, 'verify')).reason).toBe('nothing was read back after the last start')
+    expect(judged(events.slice(0, -1)).reason).toBe('the last read-back did not come to its end')
+    const empty = [...started(), ...readBack.filter((part) => part.type === 'verify')]
+    expect(judged(empty.map((part, time) => ({ ...part, time }) as Event)).reason).toBe(
+      'no write was acked, so none could be lost',
+    )
+  })
+
+  it('counts operations', () => {
+    const parts = [
+      ok(DELETE),
+      failed(LATER_PUT, 'disk-full'),
+      failed(LATER_PUT, 'io', 'info'),
+      failed(GET, 'io'),
+    ]
+    expect(judged(trial(inject('full'), ...parts)).operations).toEqual({
+      acked: 2,
+      refused: 1,
+      unknown: 1,
+      reads: 1,
+    })
+  })
+
+  it('is refused to a history that answers what never began', () => {
+    expect(() => judged([{ type: 'ok', time: 0, id: 7 }])).toThrow(InternalError)
+  })
+})
