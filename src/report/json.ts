@@ -23,7 +23,7 @@ export interface JsonReport {
   readonly scenarios: readonly JsonScenario[]
 }
 
-export interface JsonGate {
+interface JsonGate {
   /** Rates are from 0 to 1. */
   readonly target: number
   readonly passRate: number
@@ -37,7 +37,7 @@ export interface JsonGate {
   readonly reasons: readonly string[]
 }
 
-export interface JsonScenario extends Counts {
+interface JsonScenario extends Counts {
   readonly name: string
   readonly title: string
   readonly volume: string
@@ -57,7 +57,7 @@ export interface JsonScenario extends Counts {
   }[]
 }
 
-export interface JsonViolation {
+interface JsonViolation {
   readonly kind: ViolationKind
   readonly severity: Severity
   readonly summary: string

@@ -104,7 +104,7 @@ const repeat = z
   })
   .describe('Run the steps several times')
 
-export const stepSchema = z.discriminatedUnion('do', [run, deletes, inject, ...simpleSteps, repeat])
+const stepSchema = z.discriminatedUnion('do', [run, deletes, inject, ...simpleSteps, repeat])
 
 const volume = z
   .strictObject({
