@@ -155,7 +155,7 @@ async function screen() {
 /** Prints an error the way its kind wants it. @returns the exit code */
 async function explain(error: unknown): Promise<ExitCode> {
   if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.gateMet : ExitCode.usage
-  const { chalkStderr: chalk } = await import('chalk')
+  const { chalk } = (await screen()).err
   if (error instanceof ChaosError) {
     process.stderr.write(`${chalk.red('error:')} ${error.message}\n`)
     if (error.hint !== undefined) process.stderr.write(`${chalk.dim('hint:')} ${error.hint}\n`)

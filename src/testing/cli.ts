@@ -1,0 +1,56 @@
+/** For end-to-end tests: starts the built command line as a process, as root and as an ordinary user. */
+import { accessSync, constants } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+
+export const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+export const BIN = path.join(ROOT, 'bin/lightning-chaos.js')
+
+export interface Identity {
+  readonly name: 'root' | 'ordinary user'
+  /** What stands in front of a command. */
+  readonly prefix: readonly string[]
+}
+
+const NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+
+/** Whom the end-to-end tests run as: root only where this is root, an ordinary user always. */
+export const IDENTITIES: readonly Identity[] =
+  process.geteuid?.() === 0
+    ? [
+        { name: 'root', prefix: [] },
+        { name: 'ordinary user', prefix: NOBODY },
+      ]
+    : [{ name: 'ordinary user', prefix: [] }]
+
+export interface CliOptions {
+  readonly as?: Identity
+  readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
+  readonly input?: string
+}
+
+/** Runs the command line to its end, with no terminal. */
+export function cli(args: readonly string[], { as, env = {}, cwd, input }: CliOptions = {}) {
+  const [program, ...rest] = [...(as?.prefix ?? []), process.execPath, BIN, ...args]
+  return execa(program!, rest, {
+    reject: false,
+    stripFinalNewline: false,
+    env: { HOME: '/nonexistent', ...env },
+    ...(cwd === undefined ? {} : { cwd }),
+    ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
+  })
+}
+
+/** Whether a program is on PATH. */
+export function has(program: string): boolean {
+  return `${process.env.PATH}:/usr/sbin:/sbin`.split(':').some((directory) => {
+    try {
+      accessSync(path.join(directory, program), constants.X_OK)
+      return true
+    } catch {
+      return false // not in this directory
+    }
+  })
+}
