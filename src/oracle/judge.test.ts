@@ -88,6 +88,13 @@ const waiving = (...promises: PromiseId[]): Contract => ({
 })
 const EVERYTHING = waiving(...(Object.keys(PROMISES) as PromiseId[]))
 
+/** An operation that begins while the disk is full and is answered only when all is well again. */
+const lateAnswer = (kind: ErrorKind): (Part | readonly Part[])[] => {
+  const [began, id] = invoke(LATER_PUT)
+  const answer: Part = { type: 'fail', id, error: targetError(kind) }
+  return [inject('full'), began, fault('heal', 'full'), resumed('in-place'), answer]
+}
+
 const FINE: readonly (readonly [string, readonly (Part | readonly Part[])[]])[] = [
   ['nothing at all', []],
   ['a write refused as full on a full disk', [inject('full'), failed(LATER_PUT, 'disk-full')]],
@@ -131,19 +138,7 @@ const FINE: readonly (readonly [string, readonly (Part | readonly Part[])[]])[] 
       ...[failed(LATER_PUT, 'read-only'), resumed('reopen')],
     ],
   ],
-  [
-    'a refusal of an operation that began under a fault and ended after it',
-    (() => {
-      const [began, id] = invoke(LATER_PUT)
-      return [
-        inject('full'),
-        began,
-        fault('heal', 'full'),
-        resumed('in-place'),
-        { type: 'fail', id, error: targetError('disk-full') } as Part,
-      ]
-    })(),
-  ],
+  ['a refusal of an operation that began under a fault and ended after it', lateAnswer('disk-full')],
 ]
 
 /** Parts, what they violate, and the promise that makes it a violation; undefined where no waiver helps. */
@@ -161,13 +156,19 @@ const WRONG: readonly (readonly [
   ['a compaction failed in good health', 'wrong-error', undefined, [failed(COMPACT, 'io', 'info')]],
   ['a read failed in good health', 'unreadable', undefined, [failed(GET, 'io')]],
   ['an open failed in good health', 'open-failed', undefined, [killed, openFailed('busy'), started()]],
-  ['opened read-only in good health', 'open-failed', undefined, [killed, started('read-only')]],
+  [
+    'opened read-only in good health',
+    'open-failed',
+    undefined,
+    [killed, started('read-only'), failed(LATER_PUT, 'read-only')],
+  ],
   [
     'a write refused after writes were back',
     'wrong-error',
     undefined,
     [inject('full'), fault('heal', 'full'), resumed('in-place'), failed(LATER_PUT, 'disk-full')],
   ],
+  ['a late refusal for another reason', 'wrong-error', 'refuses-when-full', lateAnswer('busy')],
   [
     'a full disk called corruption',
     'wrong-error',
@@ -369,6 +370,31 @@ describe('the data of a target', () => {
     const acked = trial(ok(batch), seen)
     expect(judged(acked).violations).toMatchObject([{ kind: 'torn-batch' }])
     expect(judged(acked, waiving('atomic-batches')).violations).toMatchObject([{ kind: 'lost-write' }])
+  })
+
+  it('may show a write without an answer after a later one that was acked, while the process lives', () => {
+    const late: Operation = { f: 'put', key: 'k', seq: 5, size: 99 }
+    const [began, id] = invoke(late)
+    const timeout: Part = { type: 'info', id, error: { kind: 'timeout', message: 'no answer' } }
+    const acked = ok({ f: 'put', key: 'k', seq: 6, size: 99 })
+    expect(lost({ seq: 5 }, began, timeout, ...acked).violations).toEqual([])
+    expect(lost({ seq: 5 }, began, timeout, killed, ...started(), ...acked).violations).toMatchObject([
+      { kind: 'lost-write' },
+    ])
+  })
+
+  it('is judged anew after each restart: a batch lost as a whole and then back in part is two violations', () => {
+    const writes = ['a', 'b'].map((key, i) => ({ f: 'put' as const, key, seq: 11 + i, size: 99 }))
+    const scanned = (...keys: readonly string[]): Part[] => {
+      const [scan, id] = invoke({ f: 'scan', after: null, limit: 10 })
+      const entries = keys.map((key) => [key, { seq: key === 'a' ? 11 : 1 }] as const)
+      return [scan, { type: 'ok', id, entries }]
+    }
+    const restart = [killed, ...started()]
+    const events = trial(ok({ f: 'batch', writes }), restart, scanned('k'), restart, scanned('a', 'k'))
+    expect(judged(events).violations.map((violation) => violation.kind)).toEqual([
+      ...['lost-write', 'lost-write', 'torn-batch'],
+    ])
   })
 
   it('is believed where a key has had more unknown writes than can be remembered', () => {

@@ -12,7 +12,7 @@ import { createWorkload, type Workload } from '../workload/workload.js'
 
 export const SEED = 'perfect'
 
-export const SPEC: WorkloadSpec = {
+const SPEC: WorkloadSpec = {
   keys: 7,
   clients: 3,
   depth: 3,
@@ -41,7 +41,7 @@ export function targetError(kind: ErrorKind): TargetError {
   return { code: kind.toUpperCase(), kind, recoverable: true, message: 'as the store says' }
 }
 
-export function writesOf(op: Operation): readonly WriteOp[] {
+function writesOf(op: Operation): readonly WriteOp[] {
   if (op.f === 'batch') return op.writes
   return op.f === 'put' || op.f === 'delete' ? [op] : []
 }
