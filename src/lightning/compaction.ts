@@ -29,17 +29,18 @@ export interface CompactionHost {
  */
 export async function compactLog(host: CompactionHost): Promise<void> {
   const { log } = host
+  const sealed = log.segments.filter((segment) => segment.isSealed)
+  const runs = planRuns(sealed, log.segmentSize)
   let full: DiskFullError | undefined
-  for (const run of planRuns(
-    log.segments.filter((segment) => segment.isSealed),
-    log.sizeLimit,
-  )) {
+  for (let run = runs.shift(); run !== undefined; run = runs.shift()) {
     host.assertWritable()
     try {
       await compactRun(host, run)
     } catch (error) {
       if (!(error instanceof DiskFullError)) throw error
-      full = error
+      // What a file may not hold together (RLIMIT_FSIZE) it may hold apart.
+      if (error.code === 'EFBIG' && run.length > 1) runs.unshift(...run.flatMap((one) => planRuns([one], 0)))
+      else full = error
     }
   }
   if (full !== undefined) throw full
@@ -199,11 +200,8 @@ class Output {
 
   #write(bytes: Buffer, position: number): void {
     withRoom(this.#host, () => {
-      const { written, error } = writeFully(this.#fd, bytes, position)
-      if (error === undefined) return
-      const refusal = errorFrom(error, `write ${this.#path}`)
-      if (refusal.code === 'EFBIG') this.#host.log.sizeLimit = position + written
-      throw refusal
+      const { error } = writeFully(this.#fd, bytes, position)
+      if (error !== undefined) throw errorFrom(error, `write ${this.#path}`)
     })
   }
 }

@@ -56,8 +56,8 @@ export class Log {
   leftovers: string[] = []
   /** Number of the last commit. */
   commit = 0
-  /** No file grows beyond this: the wanted size of a segment, or what the system allows (RLIMIT_FSIZE). */
-  sizeLimit: number
+  /** A segment is sealed before it grows beyond this. */
+  readonly segmentSize: number
 
   readonly #slots = new Map<number, Segment>()
   #storeId = randomBytes(16).toString('hex')
@@ -67,7 +67,7 @@ export class Log {
 
   private constructor(dir: string, segmentSize: number) {
     this.dir = dir
-    this.sizeLimit = segmentSize
+    this.segmentSize = segmentSize
   }
 
   /**
@@ -240,8 +240,8 @@ export class Log {
       if (!(refusal instanceof DiskFullError)) throw refusal
       this.#cutOff(segment, written)
       if (refusal.code !== 'EFBIG' || isRetry || segment.size === HEADER_SIZE) throw refusal
-      // This file may grow no further; another one may.
-      this.sizeLimit = segment.size + written
+      // This file may grow no further (RLIMIT_FSIZE); another one may.
+      this.rotate()
     }
   }
 
@@ -255,7 +255,7 @@ export class Log {
   #segmentFor(length: number): Segment {
     const { active } = this
     if (active === undefined) return this.rotate()
-    if (active.size === HEADER_SIZE || active.size + length <= this.sizeLimit) return active
+    if (active.size === HEADER_SIZE || active.size + length <= this.segmentSize) return active
     try {
       return this.rotate()
     } catch (error) {

@@ -1,32 +1,38 @@
 /**
- * Room set aside for the day when the disk is full: a file of random bytes (so that no file system compresses it
- * away). Deletes and compaction remove it when they find no room, which also frees an inode. After that, a
- * put has to fill it again first, so puts never eat it.
+ * Room set aside for the day when the disk is full: files of random bytes (so that no file system compresses them
+ * away). Deletes and compaction remove them when they find no room. There are two, because compaction needs
+ * two inodes at once: one for the new active segment, one for its output. After that, a put has to fill the reserve
+ * again first, so puts never eat it.
  */
 import { randomFillSync } from 'node:crypto'
 import fs from 'node:fs'
+import { join } from 'node:path'
 import { errnoOf, errorFrom } from './errors.js'
 import { writeFully } from './files.js'
 
+const NAMES = ['reserve-1', 'reserve-2']
 const CHUNK = 256 * 1024
 
-export class Reserve {
-  readonly #path: string
-  readonly #target: number
-  #size: number
+interface Part {
+  readonly path: string
+  readonly target: number
+  size: number
+}
 
-  constructor(path: string, target: number) {
-    this.#path = path
-    this.#target = target
-    this.#size = fs.statSync(path, { throwIfNoEntry: false })?.size ?? 0
+export class Reserve {
+  readonly #parts: readonly Part[]
+
+  /** @param target bytes to set aside */
+  constructor(dir: string, target: number) {
+    this.#parts = NAMES.map((name) => {
+      const path = join(dir, name)
+      const size = fs.statSync(path, { throwIfNoEntry: false })?.size ?? 0
+      return { path, target: Math.ceil(target / NAMES.length), size }
+    })
   }
 
   get size(): number {
-    return this.#size
-  }
-
-  get isWhole(): boolean {
-    return this.#size >= this.#target
+    return this.#parts.reduce((sum, { size }) => sum + size, 0)
   }
 
   /**
@@ -34,31 +40,39 @@ export class Reserve {
    * @throws LightningError where it can't be filled
    */
   fill(): void {
-    if (this.isWhole) return
-    try {
-      const fd = fs.openSync(this.#path, fs.constants.O_WRONLY | fs.constants.O_CREAT, 0o644)
+    for (const part of this.#parts) {
+      if (part.size >= part.target) continue
       try {
-        while (!this.isWhole) {
-          const bytes = randomFillSync(Buffer.allocUnsafe(Math.min(CHUNK, this.#target - this.#size)))
-          const { written, error } = writeFully(fd, bytes, this.#size)
-          this.#size += written
-          // A limit on the size of a file says nothing about room on the disk: this is as much as can be set aside.
-          if (errnoOf(error) === 'EFBIG') this.#size = Math.max(this.#size, this.#target)
-          else if (error !== undefined) throw error
-        }
-      } finally {
-        fs.closeSync(fd)
+        fillPart(part)
+      } catch (error) {
+        throw errorFrom(error, 'set the reserve aside again')
       }
-    } catch (error) {
-      throw errorFrom(error, 'set the reserve aside again')
     }
   }
 
   /** Gives the room away; false where there was none to give. */
   release(): boolean {
-    const had = this.#size > 0
-    fs.rmSync(this.#path, { force: true })
-    this.#size = 0
+    const had = this.size > 0
+    for (const part of this.#parts) {
+      fs.rmSync(part.path, { force: true })
+      part.size = 0
+    }
     return had
+  }
+}
+
+function fillPart(part: Part): void {
+  const fd = fs.openSync(part.path, fs.constants.O_WRONLY | fs.constants.O_CREAT, 0o644)
+  try {
+    while (part.size < part.target) {
+      const bytes = randomFillSync(Buffer.allocUnsafe(Math.min(CHUNK, part.target - part.size)))
+      const { written, error } = writeFully(fd, bytes, part.size)
+      part.size += written
+      // A limit on the size of a file says nothing about room on the disk: this is as much as can be set aside.
+      if (errnoOf(error) === 'EFBIG') part.size = part.target
+      else if (error !== undefined) throw error
+    }
+  } finally {
+    fs.closeSync(fd)
   }
 }

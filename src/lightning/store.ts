@@ -1,5 +1,4 @@
 import fs from 'node:fs'
-import { join } from 'node:path'
 import { compactLog, withRoom } from './compaction.js'
 import {
   ClosedError,
@@ -57,7 +56,6 @@ const SMALLEST_SEGMENT = 4 * 1024
 const LARGEST_SEGMENT = 1024 * 1024 * 1024
 /** Requests that wait together become one commit of up to this many bytes. */
 const MAX_GROUP_BYTES = 1024 * 1024
-const RESERVE = 'reserve'
 /** Has no UTF-8: two such keys would become one. */
 const LONE_SURROGATE = /\p{Surrogate}/u
 
@@ -122,7 +120,7 @@ export class Store {
     try {
       if (readOnly) stopped = new ReadOnlyError('EREADONLY', 'the store was opened read-only')
       else makeDirectory(dir)
-      const reserve = new Reserve(join(dir, RESERVE), reserveSize)
+      const reserve = new Reserve(dir, reserveSize)
       if (!readOnly) {
         try {
           lock = takeLock(dir, reserve)
