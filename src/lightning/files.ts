@@ -57,10 +57,22 @@ export function renameDurably(from: string, to: string): void {
   })
 }
 
-/** Makes a directory, and its own entry durable. */
+/**
+ * Makes a directory where there is none, its parents too, and its own entry durable. Not by mkdir's `recursive`: in
+ * Node 20 that never ends where a parent is there and yet says ENOENT, as those in /proc do.
+ */
 export function makeDirectory(path: string): void {
-  const first = fs.mkdirSync(path, { recursive: true })
-  if (first !== undefined) withDirectory(dirname(first), (sync) => sync())
+  try {
+    fs.mkdirSync(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST') return
+    const parent = dirname(path)
+    if (code !== 'ENOENT' || fs.existsSync(parent)) throw error
+    makeDirectory(parent)
+    fs.mkdirSync(path)
+  }
+  withDirectory(dirname(path), (sync) => sync())
 }
 
 /** Windows can't sync a directory, and needs no such thing. */

@@ -1,18 +1,23 @@
 /**
  * One writer at a time. The lock is an empty file whose *name* says who holds it: `lock-free`, or
- * `lock-PID-START-BOOT` (process id, its start time in clock ticks since boot, id of the boot; proc(5)). A rename
+ * `lock-PID-START-NONCE-BOOT` (process id, its start time in clock ticks since boot, something random, id of the boot;
+ * see proc(5)). A rename
  * takes it, and succeeds for exactly one of those who try, because it names the holder that it replaces: a
  * compare-and-swap. So a stale lock is taken over without a race, and a full disk does not matter, because neither
  * a block nor an inode is needed. Without /proc only the process id tells a dead holder, and a process that
  * got the same id again keeps others out until it ends.
  */
+import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import { join } from 'node:path'
 import { LockedError } from './errors.js'
 
 const FREE = 'lock-free'
-const NAME = /^lock-(?:free|(?<pid>\d+)-(?<start>\d+)-(?<boot>[0-9a-f-]*))$/
+const NAME = /^lock-(?:free|(?<pid>\d+)-(?<start>\d+)-[0-9a-f]+-(?<boot>[0-9a-f-]*))$/
 const ATTEMPTS = 50
+
+/** Locks of this process that could not be given back: the directory permitted no rename. Nobody holds them. */
+const abandoned = new Set<string>()
 
 export class Lock {
   /** Name of the dead holder from whom the lock was taken over. */
@@ -28,7 +33,8 @@ export class Lock {
 
   /** @throws LockedError where a living process holds it; the system's error where the directory permits none */
   static acquire(dir: string): Lock {
-    const mine = `lock-${process.pid}-${startOf(process.pid)?.start ?? 0}-${bootId()}`
+    const nonce = randomBytes(4).toString('hex')
+    const mine = `lock-${process.pid}-${startOf(process.pid)?.start ?? 0}-${nonce}-${bootId()}`
     let takenFrom: string | undefined
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const found = locksIn(dir)
@@ -53,7 +59,8 @@ export class Lock {
     try {
       fs.renameSync(join(this.#dir, this.#name), join(this.#dir, FREE))
     } catch {
-      // A name that stays behind is that of a process that soon is dead: the next one takes it over.
+      // The next one takes it over: this process knows that it is free, and others will when this one has ended.
+      abandoned.add(this.#name)
     }
   }
 }
@@ -80,7 +87,7 @@ function locksIn(dir: string): string[] {
 
 function isHeld(name: string): boolean {
   const holder = NAME.exec(name)?.groups
-  if (holder?.pid === undefined) return false
+  if (holder?.pid === undefined || abandoned.has(name)) return false
   const boot = bootId()
   if (boot !== '' && holder.boot !== '' && boot !== holder.boot) return false
   const pid = Number(holder.pid)
