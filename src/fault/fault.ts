@@ -34,6 +34,8 @@ export interface FaultWorld {
 export interface ActiveFault {
   /** In words, with figures. */
   readonly detail: string
+  /** Set where it is about the target's files alone, or about its directory alone. */
+  readonly blocks?: 'files' | 'directory' | undefined
   /** Set where it takes the permission to read away as well. */
   readonly stopsReads?: boolean
   /** Tries, as the target, what the fault forbids: the error that it got, or undefined where nothing stopped it. */

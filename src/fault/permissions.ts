@@ -9,7 +9,7 @@ import { lchown, lstat, open, readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { type ProbeResult, probeCreate, probeOpen } from '../evidence/probe.js'
 import { command } from '../sandbox/command.js'
-import type { FaultKind, FaultWorld } from './fault.js'
+import type { FaultKind, FaultWorld, Parameters } from './fault.js'
 
 type Scope = 'files' | 'directory' | 'all'
 
@@ -49,7 +49,8 @@ export const chmod: FaultKind = {
     for (const entry of saved) await changeMode(entry.path, none ? 0 : entry.mode & ~0o222)
     return {
       detail: `chmod ${parameters.mode} of ${saved.length} entries (${parameters.scope})`,
-      ...(none ? { stopsReads: true } : {}),
+      stopsReads: none,
+      blocks: blocksOf(parameters),
       probe: () => probeEntries(world, saved),
       async heal() {
         // the directory first: with mode 000 nothing in it can be reached
@@ -77,6 +78,7 @@ export const chown: FaultKind = {
     }
     return {
       detail: `${saved.length} entries (${parameters.scope}) belong to root`,
+      blocks: blocksOf(parameters),
       probe: () => probeEntries(world, saved),
       async heal() {
         for (const entry of saved) {
@@ -102,6 +104,7 @@ export const immutable: FaultKind = {
     await command('chattr', '+i', ...paths)
     return {
       detail: `chattr +i of ${paths.length} entries (${parameters.scope})`,
+      blocks: blocksOf(parameters),
       probe: () => probePaths(world, paths),
       async heal() {
         await command('chattr', '-i', ...paths)
@@ -109,6 +112,10 @@ export const immutable: FaultKind = {
       },
     }
   },
+}
+
+function blocksOf({ scope }: Parameters): 'files' | 'directory' | undefined {
+  return scope === 'files' || scope === 'directory' ? scope : undefined
 }
 
 /** The directory itself (first) and the regular files in it, as far as the scope goes. */

@@ -176,6 +176,12 @@ const WRONG: readonly (readonly [
     [inject('full'), failed(LATER_PUT, 'corruption', 'info')],
   ],
   [
+    'a quota called an I/O error',
+    'wrong-error',
+    'refuses-over-limit',
+    [inject('full', { errnos: ['EDQUOT'] }), evidence('EDQUOT'), failed(LATER_PUT, 'io', 'info')],
+  ],
+  [
     'a full disk called lack of permission',
     'wrong-error',
     'refuses-when-full',

@@ -4,6 +4,7 @@
  *
  *     what happened                                    full                  read-only               io
  *     wrong-error: a write refused for another reason  refuses-when-full     refuses-when-read-only  always broken
+ *       … and all that the fault gives is EDQUOT or EFBIG  refuses-over-limit
  *     unreadable: a get or scan failed                 reads-when-full       reads-when-read-only    reads-after-io-error
  *     open-failed                                      opens-when-full       opens-…-files, -directory   allowed
  *     wrong-error: compaction refused                  compacts-when-full    allowed                 allowed
@@ -35,7 +36,13 @@ const PROMISES: Record<Asked, Record<Fault['family'], readonly PromiseId[]>> = {
 export function promisesOf(asked: Asked, faults: readonly Fault[]): PromiseId[] {
   return faults.flatMap((fault) => {
     const promises = PROMISES[asked][fault.family]
+    if (asked === 'refuses' && isLimit(fault)) return ['refuses-over-limit']
     if (asked !== 'opens' || fault.blocks === undefined) return promises
     return fault.blocks === 'files' ? ['opens-read-only-files'] : ['opens-in-read-only-directory']
   })
+}
+
+/** A disk that is full for the target alone: the error has a name that some databases do not know. */
+function isLimit({ errnos }: Fault): boolean {
+  return errnos.every((errno) => errno === 'EDQUOT' || errno === 'EFBIG')
 }

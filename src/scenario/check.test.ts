@@ -138,6 +138,12 @@ describe('checkScenario', () => {
     expect(misfits({ timeline })).toEqual(expected)
   })
 
+  it('judges fewer keys than clients', () => {
+    expect(misfits({ workload: { ...scenario({}).workload, keys: 2, clients: 3 } })).toEqual([
+      'workload.keys: expected at least 3: each client has keys of its own',
+    ])
+  })
+
   it('judges a workload of nothing', () => {
     expect(misfits({ workload: { ...scenario({}).workload, mix: idle } })).toEqual([
       'workload.mix: expected a weight above 0 for one operation at least',

@@ -21,7 +21,7 @@ const ON_A_DISK: readonly VolumeKindName[] = ['ext4', 'xfs', 'btrfs']
 
 /** Everything about a scenario that does not fit, each with the path to it. */
 export function checkScenario(scenario: Scenario, kinds: Kinds): Misfit[] {
-  return [...checkVolume(scenario, kinds), ...checkMixes(scenario), ...checkTimeline(scenario, kinds)]
+  return [...checkVolume(scenario, kinds), ...checkWorkload(scenario), ...checkTimeline(scenario, kinds)]
 }
 
 function checkVolume({ volume }: Scenario, { volumes }: Kinds): Misfit[] {
@@ -41,8 +41,14 @@ function checkVolume({ volume }: Scenario, { volumes }: Kinds): Misfit[] {
   return misfits
 }
 
-function checkMixes({ workload, timeline }: Scenario): Misfit[] {
+function checkWorkload({ workload, timeline }: Scenario): Misfit[] {
+  const { keys, clients } = workload
   const misfits: Misfit[] = []
+  if (keys < clients)
+    misfits.push({
+      path: ['workload', 'keys'],
+      text: `expected at least ${clients}: each client has keys of its own`,
+    })
   const check = (mix: Scenario['workload']['mix'] | undefined, path: Misfit['path']) => {
     if (mix !== undefined && Object.values(mix).every((weight) => weight === 0))
       misfits.push({ path, text: 'expected a weight above 0 for one operation at least' })

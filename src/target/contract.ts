@@ -7,6 +7,8 @@ export const PROMISES = {
   'durable-acks': 'a write that was acked is still there after the process was killed and after a restart',
   'atomic-batches': 'a batch is there as a whole or not at all',
   'refuses-when-full': 'on a full disk a write is refused with an error that says so',
+  'refuses-over-limit':
+    'over a quota (EDQUOT) or a file size limit (EFBIG) a write is refused as on a full disk, with an error that says so',
   'reads-when-full': 'reads go on while the disk is full',
   'deletes-when-full': 'deletes work while the disk is full',
   'compacts-when-full': 'compaction works while the disk is full',

@@ -12,6 +12,10 @@ export const SQLITE_CONTRACT: Contract = {
       'a checkpoint writes into the database file, which may have to grow: https://www.sqlite.org/wal.html#checkpointing',
     'opens-when-full':
       'opening has to make the -wal and -shm files where they are not there: https://www.sqlite.org/wal.html#read_only_databases',
+    'refuses-over-limit':
+      'SQLITE_FULL is for a full file system; a write that fails otherwise is SQLITE_IOERR: https://www.sqlite.org/rescode.html#full',
+    'refuses-when-read-only':
+      'SQLITE_READONLY is for a connection that was opened without permission; taken away later, it is SQLITE_IOERR: https://www.sqlite.org/rescode.html#readonly',
     'opens-in-read-only-directory':
       'the -wal and -shm files have to be there already, or the directory writable: https://www.sqlite.org/wal.html#read_only_databases',
   },

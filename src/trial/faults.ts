@@ -37,30 +37,29 @@ export class Faults {
     this.#trace?.arm([...new Set([kind, ...this.#on.map((on) => on.kind)].flatMap((each) => each.errnos))])
     const active = await kind.inject(world, parameters)
     this.#on.push({ kind, active })
-    this.#record('inject', kind, active.detail, active.stopsReads)
+    this.#record('inject', { kind, active }, active.detail)
     await this.#probe()
   }
 
   async heal(): Promise<void> {
     await this.#probe()
     this.#readTrace()
-    for (const { kind, active } of this.#on.reverse()) {
-      this.#record('heal', kind, await active.heal())
-    }
+    for (const on of this.#on.reverse()) this.#record('heal', on, await on.active.heal())
     this.#on = []
   }
 
-  #record(action: 'inject' | 'heal', kind: FaultKind, detail: string, stopsReads = false): void {
-    const { family, refusals, errnos } = kind
-    const reads = stopsReads ? ({ stopsReads: true } as const) : {}
+  #record(action: 'inject' | 'heal', { kind, active }: On, detail: string): void {
+    const { kind: fault, family, refusals, errnos } = kind
+    const { blocks, stopsReads } = active
     this.#recorder.record({
       type: 'fault',
       action,
-      fault: kind.kind,
+      fault,
       family,
       refusals,
       errnos,
-      ...reads,
+      ...(blocks === undefined ? {} : { blocks }),
+      ...(stopsReads ? { stopsReads } : {}),
       detail,
     })
   }

@@ -58,6 +58,10 @@ class Store:
 
     def open(self, request):
         file = os.path.join(request["dir"], "kv.db")
+        # In exclusive mode SQLite locks for writing, which on a file that it could open for reading only is an I/O error.
+        if os.path.exists(file) and not os.access(file, os.W_OK):
+            self.db = connect_read_only(file)
+            return {"mode": "read-only"}
         try:
             self.db = connect(file)
             return {"mode": "read-write"}
@@ -119,6 +123,9 @@ DELETE = "DELETE FROM kv WHERE key = ?"
 def connect(file):
     db = sqlite3.connect(file, timeout=BUSY_SECONDS, isolation_level=None)
     try:
+        # The index of the WAL is then in the heap. In shared memory, which is a mapped file, SQLite dies of SIGBUS where
+        # a page of it can't be written: a full btrfs, a quota, chattr +i. One process has the database open anyway.
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("CREATE TABLE IF NOT EXISTS kv(key TEXT PRIMARY KEY, value TEXT NOT NULL)")
@@ -130,13 +137,15 @@ def connect(file):
         raise
 
 
-def connect_read_only(file, why):
+def connect_read_only(file, why=None):
     db = sqlite3.connect("file:" + quote(file) + "?mode=ro", uri=True, timeout=BUSY_SECONDS, isolation_level=None)
     try:
         db.execute("SELECT key FROM kv LIMIT 1").fetchone()
         return db
     except sqlite3.Error:
         db.close()
+        if why is None:
+            raise
         raise why
 
 

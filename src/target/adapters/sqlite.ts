@@ -4,6 +4,7 @@
  * WAL and synchronous=FULL: https://www.sqlite.org/pragma.html#pragma_synchronous says that a commit then survives a
  * loss of power. Result codes: https://www.sqlite.org/rescode.html
  */
+import { accessSync, constants, existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { ErrorKind, OpenMode, TargetError } from '../protocol.js'
@@ -91,6 +92,9 @@ interface Store {
 function openWritable(connect: Connect, file: string): Store {
   return opened(connect(file, false), (db) => {
     db.exec(`PRAGMA busy_timeout = ${BUSY_MS}`)
+    // The index of the WAL is then in the heap. In shared memory, which is a mapped file, SQLite dies of SIGBUS where a
+    // page of it can't be written: a full btrfs, a quota, chattr +i. One process has the database open anyway.
+    db.exec('PRAGMA locking_mode = EXCLUSIVE')
     db.exec('PRAGMA journal_mode = WAL')
     db.exec('PRAGMA synchronous = FULL')
     db.exec('CREATE TABLE IF NOT EXISTS kv(key TEXT PRIMARY KEY, value TEXT NOT NULL)')
@@ -101,6 +105,8 @@ function openWritable(connect: Connect, file: string): Store {
 
 /** Read-write where the files may be written, else read-only where they may at least be read. */
 function open(connect: Connect, file: string): { store: Store; mode: OpenMode } {
+  // In exclusive mode SQLite locks for writing, which on a file that it could open for reading only is an I/O error.
+  if (existsSync(file) && !isWritable(file)) return { store: openReadOnly(connect, file), mode: 'read-only' }
   try {
     return { store: openWritable(connect, file), mode: 'read-write' }
   } catch (error) {
@@ -112,6 +118,15 @@ function open(connect: Connect, file: string): { store: Store; mode: OpenMode } 
       // What kept it from writing came first, and says more.
       throw error
     }
+  }
+}
+
+function isWritable(file: string): boolean {
+  try {
+    accessSync(file, constants.W_OK)
+    return true
+  } catch {
+    return false // whatever the reason is, it may at least be read
   }
 }
 
