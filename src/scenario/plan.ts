@@ -3,9 +3,6 @@ import { createHash } from 'node:crypto'
 import { FAULTS } from '../fault/index.js'
 import type { FlatStep, Scenario } from './schema.js'
 
-/** A step in its place. `round` counts the rounds of the repeat that it stands in, from 0; 0 outside of one. */
-export type PlannedStep = FlatStep & { readonly round: number }
-
 /** Two restarts, one by a kill and one by a stop: many bugs show only after the second. */
 const CLOSING = ['resume', 'verify', 'kill', 'start', 'verify', 'stop', 'start', 'verify'] as const
 
@@ -13,17 +10,12 @@ const CLOSING = ['resume', 'verify', 'kill', 'start', 'verify', 'stop', 'start',
  * The whole arc of a trial: start, the scenario's own timeline with every repeat unrolled, then whatever heals
  * and starts again what the timeline left broken, and the closing restarts and read-backs.
  */
-export function planSteps(scenario: Scenario): PlannedStep[] {
-  const own = scenario.timeline.flatMap((step): PlannedStep[] =>
-    step.do === 'repeat'
-      ? Array.from({ length: step.times }, (_, round) =>
-          step.steps.map((inner) => ({ ...inner, round })),
-        ).flat()
-      : [{ ...step, round: 0 }],
+export function planSteps(scenario: Scenario): FlatStep[] {
+  const own = scenario.timeline.flatMap((step): FlatStep[] =>
+    step.do === 'repeat' ? Array.from({ length: step.times }, () => step.steps).flat() : [step],
   )
-  const steps: PlannedStep[] = [{ do: 'start', round: 0 }, ...own]
-  const add = (name: 'kill' | 'heal' | 'start' | (typeof CLOSING)[number]) =>
-    steps.push({ do: name, round: 0 })
+  const steps: FlatStep[] = [{ do: 'start' }, ...own]
+  const add = (name: 'kill' | 'heal' | 'start' | (typeof CLOSING)[number]) => steps.push({ do: name })
 
   if (unhealed(steps).length > 0) {
     if (isRunning(steps) && unhealed(steps).some(healsStopped)) add('kill')
@@ -34,12 +26,12 @@ export function planSteps(scenario: Scenario): PlannedStep[] {
   return steps
 }
 
-function unhealed(steps: readonly PlannedStep[]): string[] {
+function unhealed(steps: readonly FlatStep[]): string[] {
   const healedAt = steps.findLastIndex((step) => step.do === 'heal')
   return steps.slice(healedAt + 1).flatMap((step) => (step.do === 'inject' ? [step.fault] : []))
 }
 
-function isRunning(steps: readonly PlannedStep[]): boolean {
+function isRunning(steps: readonly FlatStep[]): boolean {
   return (
     steps.findLast(({ do: name }) => name === 'start' || name === 'stop' || name === 'kill')?.do === 'start'
   )

@@ -3,7 +3,8 @@ import type { KernelTrace } from '../evidence/kernel-trace.js'
 import type { Event, FaultFamily } from '../history/events.js'
 import type { Identity } from '../sandbox/identity.js'
 import type { World } from '../sandbox/world.js'
-import { type PlannedStep, planSteps } from '../scenario/plan.js'
+import { planSteps } from '../scenario/plan.js'
+import type { FlatStep } from '../scenario/schema.js'
 import { mountVolume } from '../volume/index.js'
 import type { MountedVolume } from '../volume/volume.js'
 import { createWorkload, type Mix, type Workload } from '../workload/workload.js'
@@ -96,7 +97,7 @@ class TrialRun {
     recorder.record({ type: 'phase', phase: 'healthy' })
   }
 
-  async perform(step: PlannedStep): Promise<void> {
+  async perform(step: FlatStep): Promise<void> {
     switch (step.do) {
       case 'start':
         return this.#session.start()
@@ -140,12 +141,7 @@ class TrialRun {
     }
   }
 
-  async #inject({
-    do: _,
-    fault,
-    round: __,
-    ...parameters
-  }: Extract<PlannedStep, { do: 'inject' }>): Promise<void> {
+  async #inject({ do: _, fault, ...parameters }: Extract<FlatStep, { do: 'inject' }>): Promise<void> {
     await this.#faults.inject(fault, parameters, {
       volume: this.#volume,
       targetPid: this.#session.pid,
@@ -165,7 +161,7 @@ class TrialRun {
     if (this.#healed !== undefined) this.#recorder.record({ type: 'phase', phase: 'restarted' })
   }
 
-  async #run({ operations, mix, until }: Extract<PlannedStep, { do: 'run' }>): Promise<void> {
+  async #run({ operations, mix, until }: Extract<FlatStep, { do: 'run' }>): Promise<void> {
     const target = this.#session.open
     if (target === undefined) return
     const wanted = mix ?? this.#trial.scenario.workload.mix
