@@ -1,5 +1,7 @@
 /** The errors of the store. docs/errors.md is the table for people: what causes each, and what helps. */
 
+import { constants } from 'node:os'
+
 /** What an error means to the caller. The kinds of the target protocol, of which the store uses these. */
 export type LightningErrorKind =
   | 'disk-full'
@@ -131,6 +133,8 @@ export function errorFrom(error: unknown, doing: string): LightningError {
 
 /** The errno's name of a system error; undefined where `error` is something else. */
 export function errnoOf(error: unknown): string | undefined {
-  const { code, syscall } = (error ?? {}) as NodeJS.ErrnoException
+  const { code, errno, syscall } = (error ?? {}) as NodeJS.ErrnoException
+  // libuv has no name for this one
+  if (code === 'UNKNOWN' && errno === -constants.errno.EDQUOT) return 'EDQUOT'
   return typeof code === 'string' && syscall !== undefined ? code : undefined
 }

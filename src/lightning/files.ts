@@ -72,7 +72,12 @@ export function makeDirectory(path: string): void {
     makeDirectory(parent)
     fs.mkdirSync(path)
   }
-  withDirectory(dirname(path), (sync) => sync())
+  syncDirectory(dirname(path))
+}
+
+/** Makes the entries of a directory durable. */
+export function syncDirectory(path: string): void {
+  withDirectory(path, (sync) => sync())
 }
 
 /** Windows can't sync a directory, and needs no such thing. */

@@ -20,8 +20,10 @@ class Leaf {
 }
 
 export class KeyMap {
-  #leaves: Leaf[] = [new Leaf()]
+  readonly #leaves: Leaf[] = [new Leaf()]
   #size = 0
+  /** The leaf of the last lookup: keys that come in order find theirs there. */
+  #finger = 0
 
   get size(): number {
     return this.#size
@@ -35,23 +37,22 @@ export class KeyMap {
 
   /** Sets the place of a key and returns the one that it replaced. */
   set(key: string, slot: number, offset: number, length: number): Place | undefined {
-    let index = this.#leafFor(key)
-    let leaf = this.#leaves[index]!
+    let leaf = this.#leaves[this.#leafFor(key)]!
     let at = lowerBound(leaf.keys, key)
     let previous: Place | undefined
     if (leaf.keys[at] === key) {
       previous = placeAt(leaf, at)
     } else {
       if (leaf.keys.length === LEAF) {
-        const isLast = index === this.#leaves.length - 1 && at === LEAF
-        this.#split(index, isLast ? LEAF : LEAF / 2)
-        index = this.#leafFor(key)
-        if (isLast) index = this.#leaves.length - 1
-        leaf = this.#leaves[index]!
+        leaf = this.#split(this.#finger, at)
         at = lowerBound(leaf.keys, key)
       }
-      leaf.places.copyWithin((at + 1) * FIELDS, at * FIELDS, leaf.keys.length * FIELDS)
-      leaf.keys.splice(at, 0, key)
+      if (at === leaf.keys.length) {
+        leaf.keys.push(key)
+      } else {
+        leaf.places.copyWithin((at + 1) * FIELDS, at * FIELDS, leaf.keys.length * FIELDS)
+        leaf.keys.splice(at, 0, key)
+      }
       this.#size++
     }
     leaf.places[at * FIELDS] = slot
@@ -86,24 +87,35 @@ export class KeyMap {
 
   /** The leaf that holds `key` or is the one to put it in: the last whose first key is not greater. */
   #leafFor(key: string): number {
+    const leaves = this.#leaves
     let low = 0
-    let high = this.#leaves.length - 1
+    let high = leaves.length - 1
+    const finger = Math.min(this.#finger, high)
+    if (leaves[finger]!.keys[0]! <= key) {
+      low = finger
+      if (finger < high && key < leaves[finger + 1]!.keys[0]!) high = finger
+    }
     while (low < high) {
       const middle = (low + high + 1) >>> 1
-      if (this.#leaves[middle]!.keys[0]! <= key) low = middle
+      if (leaves[middle]!.keys[0]! <= key) low = middle
       else high = middle - 1
     }
+    this.#finger = low
     return low
   }
 
-  /** Ascending inserts leave full leaves behind (`at` = LEAF), others split theirs in the middle. */
-  #split(index: number, at: number): void {
+  /**
+   * Makes room in a full leaf for a key that belongs at `at`, and returns the leaf that it now belongs to. Keys
+   * that come in ascending order leave full leaves behind; others split theirs in the middle.
+   */
+  #split(index: number, at: number): Leaf {
     const left = this.#leaves[index]!
     const right = new Leaf()
-    right.keys = left.keys.slice(at)
-    right.places.set(left.places.subarray(at * FIELDS))
-    left.keys = left.keys.slice(0, at)
+    const middle = at === LEAF ? LEAF : LEAF / 2
+    right.keys = left.keys.splice(middle)
+    right.places.set(left.places.subarray(middle * FIELDS))
     this.#leaves.splice(index + 1, 0, right)
+    return at < middle ? left : right
   }
 }
 
@@ -119,6 +131,7 @@ function placeAt(leaf: Leaf, at: number): Place {
 function lowerBound(keys: readonly string[], key: string): number {
   let low = 0
   let high = keys.length
+  if (high > 0 && keys[high - 1]! < key) return high
   while (low < high) {
     const middle = (low + high) >>> 1
     if (keys[middle]! < key) low = middle + 1

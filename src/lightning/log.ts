@@ -12,7 +12,7 @@ import {
   ReadOnlyError,
   TooManyFilesError,
 } from './errors.js'
-import { readFully, removeLeftover, renameDurably, syncData, writeFully } from './files.js'
+import { readFully, removeLeftover, renameDurably, syncData, syncDirectory, writeFully } from './files.js'
 import {
   encodeFrame,
   encodeHeader,
@@ -46,6 +46,8 @@ interface FrameAt {
 /** Frames up to this size share one buffer. */
 const SHARED_BUFFER = 1024 * 1024
 
+const LOAD_ATTEMPTS = 5
+
 export class Log {
   readonly dir: string
   readonly keys = new KeyMap()
@@ -63,6 +65,8 @@ export class Log {
   #storeId = randomBytes(16).toString('hex')
   #nextSlot = 0
   #lastFrame: FrameAt | undefined
+  /** Whether the active segment still has a part of a frame behind its last one. */
+  #isUncut = false
   #buffer = Buffer.allocUnsafeSlow(64 * 1024)
 
   private constructor(dir: string, segmentSize: number) {
@@ -75,6 +79,18 @@ export class Log {
    * @throws CorruptionError where acked data is damaged or missing
    */
   static async load(dir: string, segmentSize: number, forWriting: boolean): Promise<Log> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await Log.#loadOnce(dir, segmentSize, forWriting)
+      } catch (error) {
+        // A reader takes no lock: a compaction may remove a file between the listing and the opening.
+        const isGone = error instanceof IoError && error.code === 'ENOENT'
+        if (!isGone || forWriting || attempt === LOAD_ATTEMPTS) throw error
+      }
+    }
+  }
+
+  static async #loadOnce(dir: string, segmentSize: number, forWriting: boolean): Promise<Log> {
     const log = new Log(dir, segmentSize)
     try {
       log.#openSegments(forWriting)
@@ -190,9 +206,9 @@ export class Log {
   }
 
   /**
-   * Makes what was read durable and the log ready for writing: the torn tail is cut off, and the last commit is
-   * written once more in its place. A process that died, or an fdatasync that failed, may have left it in the page
-   * cache only, on pages that the kernel already calls clean.
+   * Makes what was read durable and the log ready for writing: the torn tail is cut off, the last commit is written
+   * once more in its place, and the directory is synced. A process that died, or a sync that failed, may have left them
+   * in memory only, on pages that the kernel already calls clean.
    * @throws LightningError where that is refused; the log then can be read, but not written
    */
   repair(): void {
@@ -201,9 +217,10 @@ export class Log {
     const { active } = this
     if (active === undefined) return
     try {
-      if (active.fileSize() > active.size) fs.ftruncateSync(active.fd, active.size)
+      if (active.fileSize() > active.size) this.#cutOff(active)
       if (this.#lastFrame !== undefined && active.size > HEADER_SIZE) this.#rewrite(active, this.#lastFrame)
       syncData(active.fd, active.path)
+      syncDirectory(this.dir)
     } catch (error) {
       throw errorFrom(error, `make ${active.path} ready for writing`)
     }
@@ -238,7 +255,7 @@ export class Log {
       }
       const refusal = errorFrom(error, `append to ${segment.path}`)
       if (!(refusal instanceof DiskFullError)) throw refusal
-      this.#cutOff(segment, written)
+      if (written > 0) this.#cutOff(segment)
       if (refusal.code !== 'EFBIG' || isRetry || segment.size === HEADER_SIZE) throw refusal
       // This file may grow no further (RLIMIT_FSIZE); another one may.
       this.rotate()
@@ -255,6 +272,7 @@ export class Log {
   #segmentFor(length: number): Segment {
     const { active } = this
     if (active === undefined) return this.rotate()
+    this.#finishCut(active)
     if (active.size === HEADER_SIZE || active.size + length <= this.segmentSize) return active
     try {
       return this.rotate()
@@ -264,20 +282,30 @@ export class Log {
     }
   }
 
-  /** Takes the part of a frame that fitted off the file again, so that nothing ever follows a broken frame. */
-  #cutOff(segment: Segment, written: number): void {
-    if (written === 0) return
+  /**
+   * Takes what is behind the last frame off the file again, so that nothing ever follows a broken frame. A file system
+   * that writes elsewhere (btrfs) may have no room even for that: then it is done before the next write.
+   */
+  #cutOff(segment: Segment): void {
+    this.#isUncut = true
+    try {
+      this.#finishCut(segment)
+    } catch (error) {
+      if (!(error instanceof DiskFullError)) throw error
+    }
+  }
+
+  /** @throws DiskFullError where there is no room to cut; IoError where nobody knows what is on the disk now */
+  #finishCut(segment: Segment): void {
+    if (!this.#isUncut) return
     try {
       fs.ftruncateSync(segment.fd, segment.size)
     } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException
-      throw new IoError(
-        code ?? 'EIO',
-        `cannot cut an unfinished frame off ${segment.path}: ${message}`,
-        error,
-      )
+      const refusal = errorFrom(error, `cut an unfinished frame off ${segment.path}`)
+      throw refusal instanceof DiskFullError ? refusal : new IoError(refusal.code, refusal.message, error)
     }
     syncData(segment.fd, segment.path)
+    this.#isUncut = false
   }
 
   /**
@@ -286,6 +314,7 @@ export class Log {
    */
   rotate(): Segment {
     const previous = this.segments.at(-1)
+    if (previous !== undefined) this.#finishCut(previous)
     const id = (previous?.header.lastId ?? 0) + 1
     const segment = this.create({
       compacted: false,

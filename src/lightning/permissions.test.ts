@@ -3,7 +3,7 @@ import { chownSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { freshPath } from '../testing/directory.js'
-import { compileStory, isRoot } from '../testing/lightning/story.js'
+import { canMount, compileStory, isRoot } from '../testing/lightning/story.js'
 
 const NOBODY = 65534
 /** Root ignores permissions, so the story is told by nobody, without capabilities. */

@@ -76,12 +76,13 @@ export class Store {
   readonly #log: Log
   readonly #reserve: Reserve
   readonly #segmentSize: number
-  #lock: Lock | undefined
-  #queue: Request[] = []
+  readonly #lock: Lock | undefined
+  readonly #queue: Request[] = []
   #isScheduled = false
   /** Why no write is taken any more. */
   #stopped: LightningError | undefined
   #isClosed = false
+  #closing: Promise<void> | undefined
   /** The compaction or verification under way: they take turns. */
   #maintenance: Promise<unknown> = Promise.resolve()
 
@@ -131,7 +132,7 @@ export class Store {
       const log = await Log.load(dir, segmentSize, lock !== undefined)
       if (stopped === undefined) {
         try {
-          log.repair()
+          withRoom({ makeRoom: () => reserve.release() }, () => log.repair())
         } catch (error) {
           stopped = errorFrom(error, `write to ${dir}`)
         }
@@ -256,9 +257,13 @@ export class Store {
     }
   }
 
-  /** Finishes the writes that wait, then gives everything back. A second close does nothing. */
-  async close(): Promise<void> {
-    if (this.#isClosed) return
+  /** Finishes the writes that wait, then gives everything back. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     this.#flush()
     this.#isClosed = true
     await this.#maintenance
