@@ -134,7 +134,7 @@ export function errorFrom(error: unknown, doing: string): LightningError {
 /** The errno's name of a system error; undefined where `error` is something else. */
 export function errnoOf(error: unknown): string | undefined {
   const { code, errno, syscall } = (error ?? {}) as NodeJS.ErrnoException
-  // libuv has no name for this one
-  if (code === 'UNKNOWN' && errno === -constants.errno.EDQUOT) return 'EDQUOT'
+  // libuv has no name for this one: the code is 'UNKNOWN', or says 'Unknown system error -122'
+  if (errno === -constants.errno.EDQUOT) return 'EDQUOT'
   return typeof code === 'string' && syscall !== undefined ? code : undefined
 }
