@@ -5,7 +5,7 @@
  * Nothing here follows a symlink: modes are changed through descriptors opened with O_NOFOLLOW.
  */
 import { constants } from 'node:fs'
-import { lchown, lstat, open, readdir } from 'node:fs/promises'
+import { chmod as chmodFile, lchown, lstat, open, readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { type ProbeResult, probeCreate, probeOpen } from '../evidence/probe.js'
 import { command } from '../sandbox/command.js'
@@ -46,14 +46,14 @@ export const chmod: FaultKind = {
   async inject(world, parameters) {
     const saved = await entries(world.volume.data, parameters.scope as Scope)
     const none = parameters.mode === '000'
-    for (const entry of saved) await changeMode(entry.path, none ? 0 : entry.mode & ~0o222)
+    // the directory last, and first when it is healed: with mode 000 its own user cannot reach anything in it
+    for (const entry of saved.toReversed()) await changeMode(entry.path, none ? 0 : entry.mode & ~0o222)
     return {
       detail: `chmod ${parameters.mode} of ${saved.length} entries (${parameters.scope})`,
       stopsReads: none,
       blocks: blocksOf(parameters),
       probe: () => probeEntries(world, saved),
       async heal() {
-        // the directory first: with mode 000 nothing in it can be reached
         for (const entry of saved) await changeMode(entry.path, entry.mode)
         await giveWriteBack(world.volume.data, saved)
         return `the modes of ${saved.length} entries put back`
@@ -135,10 +135,13 @@ async function entries(directory: string, scope: Scope): Promise<Entry[]> {
   return found
 }
 
+/** open(2): asks for no permission on the file. Node has no name for it. */
+const O_PATH = 0o10000000
+
 async function changeMode(file: string, mode: number): Promise<void> {
-  const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+  const handle = await open(file, O_PATH | constants.O_NOFOLLOW)
   try {
-    await handle.chmod(mode)
+    await chmodFile(`/proc/self/fd/${handle.fd}`, mode)
   } finally {
     await handle.close()
   }
