@@ -1,6 +1,6 @@
 /** `doctor`: what this host can do, each thing tried for real. */
-import Table from 'cli-table3'
 import { ExitCode as Exit, type ExitCode, HostError } from '../errors.js'
+import { atSpaces, type Cell, type Column, renderGrid } from '../report/grid.js'
 import { Host } from '../sandbox/host.js'
 import type { Isolation } from '../sandbox/isolation.js'
 import { type Capability, NEEDS, type Need } from '../sandbox/need.js'
@@ -40,23 +40,24 @@ async function diagnose(wanted: Isolation | undefined): Promise<Diagnosis> {
   }
 }
 
-function table({ isolation, problem, capabilities }: Diagnosis, { chalk, width }: Screen['out']): string {
+function table({ isolation, problem, capabilities }: Diagnosis, out: Screen['out']): string {
+  const { chalk } = out
   if (problem !== undefined) return `${chalk.red('no trial can run here:')} ${problem.why}\n${problem.fix}\n`
-  const first = Math.max(...capabilities.map(({ title }) => title.length)) + 2
-  const rows = new Table({
-    head: ['what', 'here', 'why not, and what would give it'],
-    style: { head: [], border: [] },
-    colWidths: [first, 6, Math.max(30, width - first - 10)],
-    wordWrap: true,
-    wrapOnWordBoundary: false,
-  })
-  for (const capability of capabilities) {
+  const told = new Map<string, string>()
+  const rows = capabilities.map((capability): Cell[] => {
     const { title } = capability
-    rows.push(
-      capability.ok
-        ? [title, chalk.green('yes'), '']
-        : [title, chalk.yellow('no'), `${capability.why}\n${chalk.dim(capability.fix)}`],
-    )
-  }
-  return `isolation: ${isolation}\n${rows.toString()}\n`
+    if (capability.ok) return [{ text: title }, { text: 'yes', paint: chalk.green }, { text: '' }]
+    const reason = `${capability.why}\n${capability.fix}`
+    const before = told.get(reason)
+    if (before === undefined) told.set(reason, title)
+    const text = before === undefined ? reason : `as for ${before}`
+    return [{ text: title }, { text: 'no', paint: chalk.yellow }, { text }]
+  })
+  return `isolation: ${isolation}\n\n${renderGrid(COLUMNS, rows, out).join('\n')}\n`
 }
+
+const COLUMNS: readonly Column[] = [
+  { head: 'what' },
+  { head: 'here' },
+  { head: 'why not, and what would give it', chunks: atSpaces },
+]

@@ -6,9 +6,9 @@ import { HostError } from '../errors.js'
 import { mountTracefs } from '../evidence/kernel-trace.js'
 import { mountVolume } from '../volume/index.js'
 import type { MountedVolume, VolumeKindName } from '../volume/volume.js'
-import { command } from './command.js'
+import { CommandError, command } from './command.js'
 import { identityFor } from './identity.js'
-import { type Capability, NEEDS, type Need } from './need.js'
+import { type Capability, NEEDS, type Need, PACKAGES } from './need.js'
 import type { World } from './world.js'
 
 /** Tries one need after the other, on volumes that are gone again afterwards. */
@@ -16,18 +16,33 @@ export async function checkCapabilities(
   world: World,
   needs: readonly Need[],
 ): Promise<readonly Capability[]> {
-  const found: Capability[] = []
-  for (const need of needs) found.push(await checkCapability(world, need))
-  return found
+  const checked = new Map<Need, Capability>()
+  const check = async (need: Need): Promise<Capability> => {
+    const known = checked.get(need) ?? (await checkInOrder(need))
+    checked.set(need, known)
+    return known
+  }
+  const checkInOrder = async (need: Need): Promise<Capability> => {
+    const after: readonly Need[] = NEEDS[need].after
+    for (const first of after) {
+      const capability = await check(first)
+      if (!capability.ok) return { ...capability, need }
+    }
+    return await tryNeed(world, need)
+  }
+  for (const need of needs) await check(need)
+  return needs.map((need) => checked.get(need)!)
 }
 
-async function checkCapability(world: World, need: Need): Promise<Capability> {
+async function tryNeed(world: World, need: Need): Promise<Capability> {
   try {
     await CHECKS[need](world)
     return { need, ok: true }
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
-    return { need, ok: false, why, fix: NEEDS[need].fix }
+    if (!(error instanceof Error)) throw error
+    const missing = error instanceof CommandError ? PACKAGES[error.missing ?? ''] : undefined
+    const fix = missing === undefined ? NEEDS[need].fix : `apt-get install ${missing}`
+    return { need, ok: false, why: error.message, fix }
   }
 }
 
@@ -55,9 +70,8 @@ const CHECKS: Readonly<Record<Need, (world: World) => Promise<void>>> = {
       await command('chattr', '-i', file)
     }),
   async 'other-user'({ isolation }) {
-    if (isolation !== 'root')
-      throw new HostError(`trials are isolated by '${isolation}', which has one user only`)
-    await runAsTarget(isolation, ['true'])
+    const { uid, description } = await identityFor(isolation, [])
+    if (uid === 0) throw new HostError(`targets run as ${description} here`)
   },
   'fs-error': (world) =>
     withVolume(world, 'ext4', ({ device }) =>

@@ -2,7 +2,8 @@
  * Runs a program of the host (mount, mkfs, chattr …) from inside the sandbox: argument arrays, no shell, C locale.
  * Not execa: loading it costs 140 ms, and a sandbox is started for every trial.
  */
-import { execFile } from 'node:child_process'
+import { type ExecFileException, execFile } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
 import { ChaosError, ExitCode } from '../errors.js'
 
 /** A program of the host failed, or is not there. */
@@ -12,17 +13,37 @@ export class CommandError extends ChaosError {
   /** Exit status; undefined where the program could not be started. */
   readonly status: number | undefined
   readonly stderr: string
+  /** Name of the program, where it is not on PATH. */
+  readonly missing: string | undefined
 
-  constructor(command: readonly string[], status: number | undefined, stderr: string, cause: unknown) {
-    const what = status === undefined ? 'could not be started' : `exited with ${status}`
-    super(`${command.join(' ')} ${what}${stderr === '' ? '' : `: ${stderr}`}`, { cause })
+  constructor(command: readonly string[], cause: ExecFileException, stderr: string) {
+    const status = typeof cause.code === 'number' ? cause.code : undefined
+    const missing = (cause.code as unknown) === 'ENOENT' ? command[0] : undefined
+    const what = status === undefined ? `failed: ${cause.message}` : `exited with ${status}`
+    const failed = `${command.join(' ')} ${what}${stderr === '' ? '' : `: ${stderr}`}`
+    super(missing === undefined ? failed : `the program '${missing}' is not on PATH`, { cause })
     this.status = status
     this.stderr = stderr
+    this.missing = missing
   }
 }
 
 /** An ordinary user's PATH often lacks the directories that mkfs and losetup live in. */
 export const COMMAND_PATH = `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin`
+
+/**
+ * Where to start a program: our own directory, or `/` where we may not enter that, or it is gone. execa and
+ * spawn(cwd) fail then, with an error that blames the program.
+ */
+export function workingDirectory(): string {
+  try {
+    const directory = process.cwd()
+    accessSync(directory, constants.X_OK)
+    return directory
+  } catch {
+    return '/' // whatever is wrong with it, programs cannot be started there
+  }
+}
 
 /** @returns what the program wrote to stdout; @throws CommandError when it fails */
 export function command(...argv: readonly [string, ...string[]]): Promise<string> {
@@ -34,15 +55,7 @@ export function command(...argv: readonly [string, ...string[]]): Promise<string
       { env: { ...process.env, PATH: COMMAND_PATH, LC_ALL: 'C' }, maxBuffer: 16 * 1024 * 1024 },
       (error, stdout, stderr) => {
         if (error === null) resolve(stdout)
-        else
-          reject(
-            new CommandError(
-              argv,
-              typeof error.code === 'number' ? error.code : undefined,
-              stderr.trim(),
-              error,
-            ),
-          )
+        else reject(new CommandError(argv, error, stderr.trim()))
       },
     )
   })

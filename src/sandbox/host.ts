@@ -2,10 +2,8 @@
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { execa, type ResultPromise } from 'execa'
-import { dir } from 'tmp-promise'
-import { InternalError } from '../errors.js'
-import { INSTANCE_PREFIX } from '../evidence/kernel-trace.js'
-import { borrowable } from './borrowed.js'
+import { HostError } from '../errors.js'
+import { borrow, borrowable, giveBack, reserve } from './borrowed.js'
 import { COMMAND_PATH } from './command.js'
 import { detectIsolation } from './detect.js'
 import type { Isolation } from './isolation.js'
@@ -13,6 +11,7 @@ import type { SandboxFarewell, SandboxMessage, SandboxRequest } from './messages
 import type { Capability, Need } from './need.js'
 import { ownerName } from './owner.js'
 import { runInSandbox } from './sandbox.js'
+import { killProcessesOf } from './strays.js'
 
 const JANITOR = fileURLToPath(new URL('./janitor.js', import.meta.url))
 const CAPABILITIES_TIMEOUT_MS = 60_000
@@ -51,14 +50,18 @@ export class Host {
     this.#janitor = janitor
   }
 
-  /** @throws HostError where this host gives no isolation at all */
+  /** @throws HostError where this host does not give the wanted isolation, or none at all */
   static async open(wanted?: Isolation): Promise<Host> {
-    const isolation = wanted ?? (await detectIsolation())
-    const owner = ownerName('self')
-    if (owner === undefined) throw new InternalError('there is no /proc/self/stat: is /proc mounted?')
+    const isolation = await detectIsolation(wanted)
+    const owner = ownerName()
+    if (owner === undefined) {
+      throw new HostError('there is no /proc/self/stat', { hint: 'mount -t proc proc /proc' })
+    }
     const lender = isolation === 'none' ? await borrowable() : undefined
+    if (lender !== undefined) await reserve(lender)
     // as an ordinary user in namespaces there is nothing that the kernel does not clean up
-    const janitor = isolation === 'user' ? undefined : await startJanitor(isolation, owner, lender)
+    const needsJanitor = isolation !== 'user' || process.geteuid?.() === 0
+    const janitor = needsJanitor ? await startJanitor(isolation, owner, lender) : undefined
     return new Host(isolation, owner, lender, janitor)
   }
 
@@ -71,16 +74,12 @@ export class Host {
   async exchange(request: Request, options: ExchangeOptions): Promise<void> {
     const common = { isolation: this.isolation, owner: this.#owner }
     if (this.#lender === undefined) return runInSandbox({ ...request, ...common }, options)
-    const borrowed = await dir({
-      tmpdir: this.#lender,
-      name: `${INSTANCE_PREFIX}${this.#owner}-${Date.now()}`,
-      mode: 0o711,
-      unsafeCleanup: true,
-    })
+    const borrowed = await borrow(this.#lender, this.#owner)
     try {
-      await runInSandbox({ ...request, ...common, borrowed: borrowed.path }, options)
+      await runInSandbox({ ...request, ...common, borrowed }, options)
     } finally {
-      await borrowed.cleanup()
+      await killProcessesOf((owner) => owner === this.#owner)
+      await giveBack(borrowed)
     }
   }
 
@@ -124,7 +123,7 @@ async function startJanitor(
   ]
   const child = execa(program!, args, {
     detached: true,
-    cleanup: false,
+    cwd: '/',
     buffer: false,
     stdin: 'pipe',
     stdout: 'pipe',

@@ -12,6 +12,8 @@ export interface Identity {
   readonly gid: number
   /** In words, for the report. */
   readonly description: string
+  /** Set where a stricter one could not run this target. */
+  readonly fallback?: true
   /** The command that runs `argv` as this identity. */
   wrap(argv: readonly string[]): readonly string[]
 }
@@ -19,6 +21,8 @@ export interface Identity {
 const NOBODY = 65534
 /** What the target believes to be in a user namespace: some databases refuse to run as uid 0. */
 const MAPPED = '1000'
+/** Without a pid namespace, this is what ends the target when the process above it is killed: prctl(2). */
+const TIED = ['setpriv', '--pdeathsig', 'KILL']
 const NO_CAPABILITIES = ['--bounding-set=-all', '--inh-caps=-all', '--no-new-privs']
 
 function otherUser(uid: number, gid: number): Identity {
@@ -27,12 +31,8 @@ function otherUser(uid: number, gid: number): Identity {
     gid,
     description: `uid ${uid}, no capabilities`,
     wrap: (argv) => [
-      'setpriv',
-      `--reuid=${uid}`,
-      `--regid=${gid}`,
-      '--clear-groups',
-      ...NO_CAPABILITIES,
-      ...argv,
+      ...[...TIED, `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups'],
+      ...[...NO_CAPABILITIES, ...argv],
     ],
   }
 }
@@ -40,8 +40,9 @@ function otherUser(uid: number, gid: number): Identity {
 const bareRoot: Identity = {
   uid: 0,
   gid: 0,
-  description: 'uid 0, no capabilities (the other user may not run this target)',
-  wrap: (argv) => ['setpriv', ...NO_CAPABILITIES, ...argv],
+  description: 'uid 0, no capabilities (another user cannot run this target)',
+  fallback: true,
+  wrap: (argv) => [...TIED, ...NO_CAPABILITIES, ...argv],
 }
 
 const mappedUser: Identity = {
@@ -60,7 +61,7 @@ const self: Identity = {
   uid: process.geteuid?.() ?? 0,
   gid: process.getegid?.() ?? 0,
   description: 'the calling user',
-  wrap: (argv) => argv,
+  wrap: (argv) => [...TIED, ...argv],
 }
 
 /**
@@ -72,19 +73,19 @@ export async function identityFor(isolation: Isolation, reads: readonly string[]
   if (process.geteuid?.() !== 0) return self
   const sudo = Number(process.env.SUDO_UID ?? 0)
   const other = otherUser(sudo > 0 ? sudo : NOBODY, sudo > 0 ? Number(process.env.SUDO_GID ?? sudo) : NOBODY)
-  return (await canRead(other, reads)) ? other : bareRoot
+  for (const identity of [other, bareRoot]) if (await canRead(identity, reads)) return identity
+  // a root that cannot become anybody else, and has no capability to drop, as in some containers
+  return { ...self, fallback: true }
 }
 
-/** Whether the identity can read every one of the files. */
-export async function canRead(identity: Identity, files: readonly string[]): Promise<boolean> {
-  for (const file of files) {
-    const [program, ...args] = identity.wrap(['test', '-r', file])
-    try {
-      await command(program!, ...args)
-    } catch (error) {
-      if (error instanceof CommandError && error.status === 1) return false
-      throw error
-    }
+/** Whether there can be such a process here, and it can open every one of the files. */
+async function canRead(identity: Identity, files: readonly string[]): Promise<boolean> {
+  const [program, ...args] = identity.wrap(['head', '--bytes=0', '--', ...files])
+  try {
+    await command(program!, ...args)
+    return true
+  } catch (error) {
+    if (error instanceof CommandError) return false
+    throw error
   }
-  return true
 }

@@ -1,5 +1,5 @@
 /**
- * How a trial is kept apart from the host.
+ * How a trial is kept apart from the host, the best first.
  * `root`: namespaces made by root. `user`: namespaces made by an ordinary user, inside a user namespace.
  * `none`: no namespaces to be had (most containers); the volume is borrowed from a small tmpfs that is there.
  */
@@ -13,8 +13,8 @@ const NAMESPACES = ['--mount', '--pid', '--net', '--fork', '--kill-child']
  * `--pdeathsig` ties unshare to us, `--kill-child` ties the first process of the pid namespace to unshare, and
  * with that process the kernel ends all others, then the mounts, then the loop devices (prctl(2), pid_namespaces(7)).
  */
-export function isolationPrefix(isolation: Isolation): readonly string[] {
-  const tied = ['setpriv', '--pdeathsig', 'KILL']
+export function isolationPrefix(isolation: Isolation): readonly [string, ...string[]] {
+  const tied = ['setpriv', '--pdeathsig', 'KILL'] as const
   switch (isolation) {
     case 'root':
       return [...tied, 'unshare', ...NAMESPACES]

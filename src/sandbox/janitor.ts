@@ -1,14 +1,17 @@
 /**
- * A process of its own, in a session of its own, that removes what the kernel does not: trace instances and borrowed
- * directories. It waits for the end of its stdin, which comes however the tool ends, `kill -9` included. At its start
- * it removes what was left by runs whose tool and janitor were both killed.
+ * A process of its own, in a session of its own, that removes what the kernel does not: trace instances, and where
+ * there are no namespaces borrowed directories and processes. It waits for the end of its stdin, which comes however
+ * the tool ends, `kill -9` included. At its start it removes what was left by runs whose tool and janitor were both
+ * killed.
  *
  * Arguments: the owner's name, then the directories in which borrowed directories are made.
  */
-import { readdir, rm, rmdir } from 'node:fs/promises'
+import { lstat, readdir, rmdir } from 'node:fs/promises'
 import path from 'node:path'
 import { INSTANCE_PREFIX, INSTANCES, mountTracefs } from '../evidence/kernel-trace.js'
+import { giveBack } from './borrowed.js'
 import { isAlive } from './owner.js'
+import { killProcessesOf } from './strays.js'
 
 const [owner = '', ...lenders] = process.argv.slice(2)
 
@@ -20,14 +23,19 @@ function ownerOf(name: string): string {
   return name.slice(INSTANCE_PREFIX.length).split('-')[0] ?? ''
 }
 
-async function sweep(mine: (owner: string) => boolean): Promise<void> {
-  const isOurs = (name: string) => name.startsWith(INSTANCE_PREFIX) && mine(ownerOf(name))
-  for (const name of (await list(INSTANCES)).filter(isOurs)) await removeInstance(path.join(INSTANCES, name))
+async function sweep(isOver: (owner: string) => boolean): Promise<void> {
+  const isOurs = (name: string) => name.startsWith(INSTANCE_PREFIX) && isOver(ownerOf(name))
+  if (lenders.length > 0) await killProcessesOf(isOver)
   for (const lender of lenders) {
-    for (const name of (await list(lender)).filter(isOurs)) {
-      await rm(path.join(lender, name), { recursive: true, force: true })
-    }
+    for (const name of (await list(lender)).filter(isOurs)) await giveBackOurs(path.join(lender, name))
   }
+  for (const name of (await list(INSTANCES)).filter(isOurs)) await removeInstance(path.join(INSTANCES, name))
+}
+
+/** What another user's run left can be removed by that user only. */
+async function giveBackOurs(directory: string): Promise<void> {
+  const us = process.geteuid?.()
+  if (us === 0 || (await lstat(directory)).uid === us) await giveBack(directory)
 }
 
 async function removeInstance(directory: string): Promise<void> {

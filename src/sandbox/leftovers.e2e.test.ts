@@ -77,7 +77,9 @@ function marked(mark: string): Process[] {
 function hostState() {
   return {
     mounts: read('/proc/self/mountinfo'),
-    loops: pathsIn('/sys/block').filter((name) => name.startsWith('loop') && pathsIn(`/sys/block/${name}/loop`).length > 0),
+    loops: pathsIn('/sys/block').filter(
+      (name) => name.startsWith('loop') && pathsIn(`/sys/block/${name}/loop`).length > 0,
+    ),
     temporary: ours(os.tmpdir()),
     memory: ours('/dev/shm'),
     traces: ours('/sys/kernel/tracing/instances'),
@@ -98,7 +100,9 @@ function pathsIn(directory: string): string[] {
 }
 
 function pids(): number[] {
-  return pathsIn('/proc').filter((name) => /^\d+$/.test(name)).map(Number)
+  return pathsIn('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
 }
 
 function read(file: string): string {

@@ -14,12 +14,17 @@ interface Common {
 
 /** The first line that the sandboxed process reads. */
 export type SandboxRequest =
-  | (Common & { readonly kind: 'trial'; readonly trial: Trial })
+  | (Common & {
+      readonly kind: 'trial'
+      readonly trial: Trial
+      /** Where the target's files are copied to, if they are to be kept. */
+      readonly keep?: string
+    })
   | (Common & { readonly kind: 'capabilities'; readonly needs: readonly Need[] })
 
-/** The line that follows `finished`: where to copy the target's files to, if anywhere. */
+/** The line that follows `finished`: whether to keep the target's files. */
 export interface SandboxFarewell {
-  readonly keep: string | null
+  readonly keep: boolean
 }
 
 export type SandboxMessage =
@@ -32,7 +37,9 @@ export type SandboxMessage =
       }
     }
   | { readonly capabilities: readonly Capability[] }
-  | { readonly kept: string | null }
+  | { readonly kept: string }
+  /** Why the files could not be kept. */
+  | { readonly notKept: string }
   | {
       readonly error: {
         readonly name: string

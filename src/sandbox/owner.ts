@@ -1,20 +1,30 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 
 /**
- * Names a process so that no later one has the same name: its number and when it was started, in clock ticks since
- * boot (proc_pid_stat(5), field 22). undefined where there is no such process.
+ * Names our process so that no other has the same name: its number, when it was started, in clock ticks since boot
+ * (proc_pid_stat(5), field 22), and the pid namespace in which that number counts.
+ * @returns undefined where there is no /proc
  */
-export function ownerName(pid: number | 'self'): string | undefined {
+export function ownerName(): string | undefined {
+  const started = startOf('self')
+  return started === undefined ? undefined : `${process.pid}.${started}.${namespace()}`
+}
+
+/** Whether the process that a name was made for may still be there. In another pid namespace, nobody can tell. */
+export function isAlive(owner: string): boolean {
+  const [pid = '', started, where] = owner.split('.')
+  return where !== namespace() || startOf(pid) === started
+}
+
+function startOf(pid: string): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    const afterName = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return `${stat.slice(0, stat.indexOf(' '))}.${afterName[19]}`
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
   } catch {
     return undefined // no such process, or no /proc
   }
 }
 
-/** Whether the process that a name was made for is still there. */
-export function isAlive(owner: string): boolean {
-  return ownerName(Number(owner.split('.')[0])) === owner
+function namespace(): string | undefined {
+  return /\d+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0]
 }

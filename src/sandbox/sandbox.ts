@@ -3,9 +3,10 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { ChaosError, type ExitCode, InternalError } from '../errors.js'
-import { COMMAND_PATH } from './command.js'
+import { COMMAND_PATH, workingDirectory } from './command.js'
 import { isolationPrefix } from './isolation.js'
 import type { SandboxFarewell, SandboxMessage, SandboxRequest } from './messages.js'
+import { OWNER_VARIABLE } from './strays.js'
 
 const INSIDE = fileURLToPath(new URL('./inside.js', import.meta.url))
 
@@ -39,11 +40,13 @@ export async function runInSandbox(request: SandboxRequest, options: SandboxOpti
     stdin: 'pipe',
     stdout: 'pipe',
     stderr: 'pipe',
-    cleanup: true,
+    // a session of its own, so that Ctrl-C reaches us alone, and we decide what becomes of it
+    detached: true,
+    cwd: workingDirectory(),
     timeout: options.timeoutMs,
     killSignal: 'SIGKILL',
     cancelSignal: options.signal,
-    env: { PATH: COMMAND_PATH },
+    env: { PATH: COMMAND_PATH, [OWNER_VARIABLE]: request.owner },
   })
   const say = (line: SandboxRequest | SandboxFarewell) => child.stdin.write(`${JSON.stringify(line)}\n`)
   child.stdin.on('error', () => {}) // the process is gone: its exit tells why
@@ -61,8 +64,7 @@ export async function runInSandbox(request: SandboxRequest, options: SandboxOpti
   const { exitCode, timedOut, isCanceled, shortMessage } = await child
   options.signal.throwIfAborted()
   if (reported !== undefined) throw reported
-  if (timedOut)
-    throw new InternalError(`the sandbox did not finish within ${options.timeoutMs} ms and was killed`)
+  if (timedOut) throw new InternalError(`it did not end within ${options.timeoutMs} ms and was killed`)
   if (exitCode !== 0 || isCanceled) {
     throw new InternalError(`the sandbox died: ${stderr.trim() || shortMessage || `exit code ${exitCode}`}`)
   }

@@ -2,14 +2,15 @@
  * The inside of a sandbox, made ready: a private tmpfs for everything that a trial puts anywhere, and a /proc of
  * its own. Nothing here is undone by us: it is gone with the last process of the namespaces.
  */
-import { existsSync, readFileSync } from 'node:fs'
-import { chmod, mkdir, mkdtemp, readdir } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { chmod, mkdir, mkdtemp } from 'node:fs/promises'
 import path from 'node:path'
 import { HostError } from '../errors.js'
 import { command } from './command.js'
 import type { Isolation } from './isolation.js'
+import { killAll, killProcessesOf } from './strays.js'
 
-/** Directories that every Linux has and that a target hardly lives in: one is covered by our private tmpfs. */
+/** Directories that every Linux has and that hardly anything lives in: one is covered by our private tmpfs. */
 const MOUNT_POINTS = ['/dev/shm', '/mnt', '/media', '/srv']
 
 export interface World {
@@ -18,22 +19,36 @@ export interface World {
   readonly place: string
   /** The host's /proc, where the sandbox has one of its own: it numbers processes as the kernel's trace does. */
   readonly hostProc: string | undefined
-  /** Ends every process of the sandbox but this one. Only where the sandbox has a pid namespace. */
+  /** Ends every process of the sandbox but this one; without a pid namespace, every one that is known for one. */
   killStrays(): Promise<void>
 }
 
-/** @param borrowed the directory to work in where there are no namespaces */
-export async function enterWorld(isolation: Isolation, borrowed: string | undefined): Promise<World> {
+export interface WorldOptions {
+  readonly isolation: Isolation
+  /** Names the run. */
+  readonly owner: string
+  /** The directory to work in where there are no namespaces. */
+  readonly borrowed?: string
+  /** Paths that have to stay as they are. */
+  readonly inUse: readonly string[]
+}
+
+/** @throws HostError where there is no directory to mount on */
+export async function enterWorld({ isolation, owner, borrowed, inUse }: WorldOptions): Promise<World> {
   if (isolation === 'none') {
     if (borrowed === undefined)
       throw new HostError('without namespaces the sandbox needs a borrowed directory')
-    return { isolation, place: borrowed, hostProc: undefined, killStrays: async () => undefined }
+    const killStrays = () => killProcessesOf((run) => run === owner)
+    return { isolation, place: borrowed, hostProc: undefined, killStrays }
   }
-  const mountPoint = MOUNT_POINTS.find((candidate) => existsSync(candidate))
+  const mountPoint = MOUNT_POINTS.find((candidate) => existsSync(candidate) && !holdsAny(candidate, inUse))
   if (mountPoint === undefined) {
-    throw new HostError(`none of ${MOUNT_POINTS.join(', ')} is there to mount a private tmpfs on`, {
-      hint: `create one: mkdir ${MOUNT_POINTS[0]}`,
-    })
+    throw new HostError(
+      `none of ${MOUNT_POINTS.join(', ')} is there, and not in use, to mount a private tmpfs on`,
+      {
+        hint: `create one: mkdir ${MOUNT_POINTS[1]}`,
+      },
+    )
   }
   await command('mount', '-n', '-t', 'tmpfs', '-o', 'mode=1777', 'lightning-chaos', mountPoint)
   const place = await mkdtemp(path.join(mountPoint, 'lightning-chaos-'))
@@ -42,32 +57,9 @@ export async function enterWorld(isolation: Isolation, borrowed: string | undefi
   await mkdir(hostProc)
   await command('mount', '-n', '--rbind', '/proc', hostProc)
   await command('mount', '-n', '-t', 'proc', 'proc', '/proc')
-  return { isolation, place, hostProc, killStrays }
+  return { isolation, place, hostProc, killStrays: () => killAll(() => true) }
 }
 
-async function killStrays(): Promise<void> {
-  for (;;) {
-    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
-    const strays = pids.filter((pid) => pid !== process.pid && isRunning(pid))
-    if (strays.length === 0) return
-    for (const pid of strays) kill(pid)
-    await new Promise((resolve) => setTimeout(resolve, 2))
-  }
-}
-
-/** False for a zombie: orphans are ours, as the first process here, and Node never reaps them. */
-function isRunning(pid: number): boolean {
-  try {
-    return /^\d+ \(.*\) [^ZX]/s.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
-  } catch {
-    return false // it ended since /proc was listed
-  }
-}
-
-function kill(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
-  }
+function holdsAny(directory: string, paths: readonly string[]): boolean {
+  return paths.some((each) => each === directory || each.startsWith(`${directory}/`))
 }
