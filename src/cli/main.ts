@@ -5,6 +5,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { ChaosError, ExitCode } from '../errors.js'
 import {
+  DEFAULT_LIMITS,
   parseConfidence,
   parseCount,
   parseDuration,
@@ -15,10 +16,11 @@ import {
   parseTrialId,
 } from './options.js'
 import { toolPackage } from './package.js'
-import type { CommonOptions, RunOptions, TargetChoice } from './run.js'
+import type { ReplayOptions, RunOptions, TargetChoice } from './run.js'
 
 /** Runs the command line and sets the exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
+  watchOutput()
   try {
     await program().parseAsync(argv)
   } catch (error) {
@@ -46,10 +48,14 @@ function program(): Command {
   )
     .option('--trials <n>', 'trials of each scenario (default: as the scenario says)', parseCount)
     .option('--seed <text>', 'seed of the run (default: a new one, printed)', parseSeed)
-    .option('--gate <percent>', 'pass rate that the gate asks for', parsePercent, 0.95)
+    .addOption(
+      new Option('--gate <percent>', 'pass rate that the gate asks for')
+        .argParser(parsePercent)
+        .default(0.95, '95'),
+    )
     .option('--confidence <percent>', "judge the rate's lower bound at this confidence", parseConfidence)
     .option('--allow-data-loss', 'let the gate pass although data was lost; the report says so')
-    .option('--bail [n]', 'stop after n trials that did not pass (1)', parseCount)
+    .option('--bail [n]', 'stop after the first trial that did not pass, or after n', parseCount)
     .option('--workers <n>', 'trials at a time', parseCount, 2)
     .action(async (scenarios: string[], options: RunOptions) => {
       const { run } = await import('./run.js')
@@ -63,7 +69,8 @@ function program(): Command {
       .argument('<scenario>', 'name or file of its scenario'),
   )
     .requiredOption('--trial <id>', 'the trial, as the report names it', parseTrialId)
-    .action(async (scenario: string, options: CommonOptions & { trial: { seed: string; index: number } }) => {
+    .option('--history <file>', 'write down everything that happened: JSON, an event a line')
+    .action(async (scenario: string, options: ReplayOptions) => {
       const { replay } = await import('./run.js')
       process.exitCode = await replay(scenario, options, await screen())
     })
@@ -107,10 +114,21 @@ function program(): Command {
       process.exitCode = await doctor(options, await screen())
     })
 
+  root
+    .command('db')
+    .description('look inside a database of the bundled kind')
+    .argument('<dir>', 'its directory')
+    .argument('<command>', 'get, put, delete, scan, verify, compact, stats or salvage')
+    .argument('[arguments...]', 'of the command: a key, a value, a directory')
+    .action(async (dir: string, command: string, args: string[]) => {
+      const { db } = await import('./db.js')
+      process.exitCode = await db(dir, command, args, process)
+    })
+
   const target = root.command('target').description('work on a target')
   targetOptions(target.command('check').description('try an adapter against the target protocol'))
     .argument('[command...]', 'the command that starts it, after --')
-    .option('--timeout <duration>', 'longest wait for one answer', parseDuration, 5000)
+    .addOption(limitOption('--timeout', 'longest wait for one answer', DEFAULT_LIMITS.timeout))
     .action(async (command: string[], options: TargetChoice & { timeout: number }) => {
       const { targetCheck } = await import('./target-check-verb.js')
       process.exitCode = await targetCheck(command, options, await screen())
@@ -120,14 +138,25 @@ function program(): Command {
 }
 
 function withTrialOptions(command: Command): Command {
-  return targetOptions(command)
-    .option('--timeout <duration>', 'longest wait for one answer of the target', parseDuration, 5000)
-    .option('--resume-timeout <duration>', 'longest wait for writes to come back', parseDuration, 5000)
-    .option('--trial-timeout <duration>', 'longest that one trial may take', parseDuration, 60_000)
+  return limitOptions(targetOptions(command))
     .option('--keep [directory]', "keep the target's files of trials that did not pass")
     .option('--reporter <name[=file]>', 'table or json; may be given several times', parseReporter)
     .option('--output <file>', 'where a reporter without a file of its own writes (default: stdout)')
     .addOption(isolationOption())
+}
+
+function limitOptions(command: Command): Command {
+  const { timeout, resumeTimeout, trialTimeout } = DEFAULT_LIMITS
+  return command
+    .addOption(limitOption('--timeout', 'longest wait for one answer of the target', timeout))
+    .addOption(limitOption('--resume-timeout', 'longest wait for writes to come back', resumeTimeout))
+    .addOption(limitOption('--trial-timeout', 'longest that one trial may take', trialTimeout))
+}
+
+function limitOption(name: string, about: string, milliseconds: number): Option {
+  return new Option(`${name} <duration>`, about)
+    .argParser(parseDuration)
+    .default(milliseconds, `${milliseconds / 1000}s`)
 }
 
 function targetOptions(command: Command): Command {
@@ -145,6 +174,22 @@ function isolationOption(): Option {
   return new Option('--isolation <kind>', 'root, user or none (default: the best that works)').argParser(
     parseIsolation,
   )
+}
+
+/** What happens when nobody reads what we print, or it finds no room. Without this, Node dies of either. */
+function watchOutput(): void {
+  let lost = false
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // a reader that has enough (`| head -1`) is no error
+    if (error.code === 'EPIPE' || lost) return
+    lost = true
+    process.stderr.write(`error: the output could not be written: ${error.message}\n`)
+    // only then, as the verb sets an exit code of its own
+    process.on('exit', () => {
+      process.exitCode = ExitCode.host
+    })
+  })
+  process.stderr.on('error', () => {}) // there is nowhere left to say so
 }
 
 async function screen() {

@@ -2,6 +2,9 @@
 import { InvalidArgumentError } from 'commander'
 import { ISOLATIONS, type Isolation } from '../sandbox/isolation.js'
 
+/** Milliseconds. */
+export const DEFAULT_LIMITS = { timeout: 5000, resumeTimeout: 5000, trialTimeout: 60_000 } as const
+
 /** A whole number of at least 1. */
 export function parseCount(text: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('Expected a whole number of at least 1.')

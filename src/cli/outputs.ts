@@ -1,16 +1,18 @@
 /** Where reports go: each reporter to its own file, or one to stdout. */
-import { rename, rm, writeFile } from 'node:fs/promises'
-import path from 'node:path'
 import { Chalk } from 'chalk'
 import { UsageError } from '../errors.js'
 import { REPORTERS, type ReporterName } from '../report/index.js'
 import type { RunResult } from '../report/result.js'
 import { nearest } from '../scenario/nearest.js'
+import { checkFile, replaceFile } from './files.js'
 import type { ReporterChoice } from './options.js'
 import type { Screen } from './screen.js'
 
 export interface Outputs {
-  /** Makes and writes every report. @throws UsageError where a file cannot be written; the others are written first */
+  /**
+   * Makes and writes every report. One that cannot be written is not lost: a table goes to stdout then.
+   * @throws HostError where a file could not be written; the others are written first
+   */
   write(result: RunResult, out: Screen['out']): Promise<void>
 }
 
@@ -20,6 +22,7 @@ const FILE_WIDTH = 120
 /**
  * @param choices what --reporter said, in order
  * @param output the file of a single reporter that has none of its own
+ * @throws UsageError where the choices make no sense together, or a file cannot be written
  */
 export async function openOutputs(
   choices: readonly ReporterChoice[],
@@ -40,66 +43,29 @@ export async function openOutputs(
     throw new UsageError('--output is for a reporter without a file of its own, and every one has one')
   }
   const destinations = wanted.map(({ file }, index) => ({ name: names[index]!, file: file ?? output }))
-  for (const { file } of destinations) if (file !== undefined) await checkWritable(file)
+  for (const { file } of destinations) if (file !== undefined) await checkFile(file)
   return {
     async write(result, out) {
-      let failure: unknown
+      const failures: unknown[] = []
       for (const { name, file } of destinations) {
         if (file === undefined) {
           out.write(REPORTERS[name](result, out))
           continue
         }
         const text = REPORTERS[name](result, { chalk: new Chalk({ level: 0 }), width: FILE_WIDTH })
-        try {
-          await replaceFile(file, text)
-        } catch (error) {
-          failure ??= error
-          out.write(REPORTERS.table(result, out))
-        }
+        await replaceFile(file, text).catch((error: unknown) => failures.push(error))
       }
-      if (failure !== undefined) throw failure
+      if (failures.length === 0) return
+      if (destinations.every(({ file }) => file !== undefined)) out.write(REPORTERS.table(result, out))
+      throw failures[0]
     },
   }
 }
 
 function reporterName(name: string): ReporterName {
-  if (name in REPORTERS) return name as ReporterName
+  if (Object.hasOwn(REPORTERS, name)) return name as ReporterName
   const near = nearest(name, Object.keys(REPORTERS))
   throw new UsageError(`there is no reporter '${name}'`, {
     hint: near === undefined ? `there is ${Object.keys(REPORTERS).join(', ')}` : `did you mean ${near}?`,
-  })
-}
-
-/** A run can take minutes: that its report has nowhere to go is said before it begins. */
-async function checkWritable(file: string): Promise<void> {
-  const trial = temporaryName(file)
-  try {
-    await writeFile(trial, '', { flag: 'wx' })
-    await rm(trial)
-  } catch (error) {
-    throw unwritable(file, error)
-  }
-}
-
-/** Writes beside the file and renames, so that nobody ever reads half a report. */
-async function replaceFile(file: string, text: string): Promise<void> {
-  const temporary = temporaryName(file)
-  try {
-    await writeFile(temporary, text, { flag: 'wx', flush: true })
-    await rename(temporary, file)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw unwritable(file, error)
-  }
-}
-
-function temporaryName(file: string): string {
-  return path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}`)
-}
-
-function unwritable(file: string, cause: unknown): UsageError {
-  return new UsageError(`${file} cannot be written: ${(cause as Error).message}`, {
-    cause,
-    hint: 'give --output, or the reporter, a file in a directory that is there and may be written',
   })
 }

@@ -1,7 +1,9 @@
 /** `run` and `replay`: trials against a target, and the report. */
 import { randomBytes } from 'node:crypto'
+import { closeSync, openSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import { ExitCode, UsageError } from '../errors.js'
+import type { Event } from '../history/events.js'
 import { judgeGate } from '../report/gate.js'
 import type { RunResult } from '../report/result.js'
 import { Host } from '../sandbox/host.js'
@@ -10,7 +12,8 @@ import { type Selected, selectScenarios } from '../scenario/load.js'
 import { quoteCommandLine } from '../target/command-line.js'
 import { resolveTarget } from '../target/resolve.js'
 import { runCampaign } from '../trial/campaign.js'
-import type { ReporterChoice, TrialId } from './options.js'
+import { checkDirectory, checkFile } from './files.js'
+import { DEFAULT_LIMITS, type ReporterChoice, type TrialId } from './options.js'
 import { openOutputs } from './outputs.js'
 import { toolPackage } from './package.js'
 import { createProgress } from './progress.js'
@@ -32,7 +35,6 @@ export interface CommonOptions extends TargetChoice {
   readonly keep?: string | true
   readonly reporter?: readonly ReporterChoice[]
   readonly output?: string
-  readonly history?: string
 }
 
 export interface RunOptions extends CommonOptions {
@@ -44,6 +46,12 @@ export interface RunOptions extends CommonOptions {
   readonly allowDataLoss?: true
   readonly bail?: number | true
   readonly workers: number
+}
+
+export interface ReplayOptions extends CommonOptions {
+  readonly trial: TrialId
+  /** File for the whole history, an event a line. */
+  readonly history?: string
 }
 
 /** Where --keep puts files when it is given no directory. */
@@ -66,7 +74,7 @@ export async function run(
 /** Runs one trial again, from its line in a report. @returns the exit code */
 export async function replay(
   selector: string,
-  options: CommonOptions & { readonly trial: TrialId },
+  { history, ...options }: ReplayOptions,
   screen: Screen,
 ): Promise<ExitCode> {
   const scenarios = await selectScenarios([selector])
@@ -75,17 +83,35 @@ export async function replay(
       hint: 'copy the line from the report',
     })
   }
-  return await execute(scenarios, { ...options, seed: options.trial.seed, gate: 1, workers: 1 }, screen)
+  const settings = { ...options, seed: options.trial.seed, gate: 1, workers: 1 }
+  if (history === undefined) return await execute(scenarios, settings, screen)
+  await checkFile(history)
+  const file = openSync(history, 'w')
+  try {
+    const onEvents = (events: readonly Event[]) =>
+      void writeSync(file, events.map((event) => `${JSON.stringify(event)}\n`).join(''))
+    return await execute(scenarios, { ...settings, onEvents }, screen)
+  } finally {
+    closeSync(file)
+  }
 }
 
-type Settings = RunOptions & { readonly seed: string; readonly trial?: TrialId }
+interface Settings extends RunOptions {
+  readonly seed: string
+  readonly trial?: TrialId
+  onEvents?(events: readonly Event[]): void
+}
 
 async function execute(selected: readonly Selected[], options: Settings, screen: Screen): Promise<ExitCode> {
   const target = await resolveTarget(options)
   const outputs = await openOutputs(options.reporter ?? [], options.output)
+  const keep =
+    options.keep === undefined
+      ? undefined
+      : path.resolve(options.keep === true ? KEEP_DIRECTORY : options.keep)
+  if (keep !== undefined) await checkDirectory(keep)
   const host = await Host.open(options.isolation)
   const progress = await createProgress(screen.err)
-  const keep = options.keep === true ? KEEP_DIRECTORY : options.keep
   const sources = new Map(selected.map(({ scenario, source }) => [scenario, source]))
   try {
     return await withStopSignal(async (signal) => {
@@ -103,13 +129,14 @@ async function execute(selected: readonly Selected[], options: Settings, screen:
           ...(options.confidence === undefined ? {} : { confidence: options.confidence }),
         },
         bail: options.bail === true ? 1 : options.bail,
-        keep: keep === undefined ? undefined : path.resolve(keep),
+        keep,
         tool: toolPackage(),
+        onEvents: options.onEvents,
         signal,
         replay: (scenario, { seed, index }) => {
           const source = sources.get(scenario)!
           const name = 'file' in source ? source.file : scenario.name
-          return `npx lightning-chaos replay ${quoteCommandLine([name, '--trial', `${seed}.${index}`, ...targetArguments(options)])}`
+          return `npx lightning-chaos replay ${quoteCommandLine([name, '--trial', `${seed}.${index}`, ...replayArguments(options)])}`
         },
         progress,
       })
@@ -128,10 +155,15 @@ function exitCode(result: RunResult, signal: AbortSignal): ExitCode {
   return judgeGate(result).met ? ExitCode.gateMet : ExitCode.gateMissed
 }
 
-/** The target's options again, as they have to stand in a replay line. */
-function targetArguments({ target, targetCmd }: TargetChoice): string[] {
+/** What has to stand in a replay line beside the trial, so that it runs in the same way. */
+function replayArguments({ target, targetCmd, isolation, ...options }: CommonOptions): string[] {
+  const limit = (name: string, value: number, usual: number) => (value === usual ? [] : [name, `${value}ms`])
   return [
     ...(target === undefined ? [] : ['--target', target]),
     ...(targetCmd === undefined ? [] : ['--target-cmd', targetCmd]),
+    ...limit('--timeout', options.timeout, DEFAULT_LIMITS.timeout),
+    ...limit('--resume-timeout', options.resumeTimeout, DEFAULT_LIMITS.resumeTimeout),
+    ...limit('--trial-timeout', options.trialTimeout, DEFAULT_LIMITS.trialTimeout),
+    ...(isolation === undefined ? [] : ['--isolation', isolation]),
   ]
 }

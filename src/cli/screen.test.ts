@@ -36,12 +36,4 @@ describe('createScreen', () => {
   ])('takes %s columns for a width of %i', (columns, width) => {
     expect(screen({}, columns).width).toBe(width)
   })
-
-  it('takes a reader that goes away for no error, and any other error for one', () => {
-    const stdout = new CollectingStream()
-    createScreen({}, { stdout, stderr: new CollectingStream() })
-    stdout.emit('error', Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))
-    const full = Object.assign(new Error('no space'), { code: 'ENOSPC' })
-    expect(() => stdout.emit('error', full)).toThrow(full)
-  })
 })

@@ -45,10 +45,6 @@ function createOutput(environment: Environment, stream: OutputStream): Output {
   const terminal = stream.isTTY === true && environment.TERM !== 'dumb' && !isCi(environment)
   const columns = stream.columns ?? 0
   const unknownWidth = stream.isTTY === true ? WIDTH_OF_UNKNOWN_TERMINAL : WIDTH_WITHOUT_TERMINAL
-  // A reader that has enough (`| head -1`) is no error.
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-  })
   return {
     stream,
     chalk: new Chalk({ level: hasColour(environment, terminal) ? 1 : 0 }),

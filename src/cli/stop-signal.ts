@@ -1,5 +1,6 @@
 /** When a run has to stop early: on a signal, or when the npx above us is gone. */
 import { constants } from 'node:os'
+import { ChaosError, ExitCode } from '../errors.js'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 /** npx sends a second SIGINT with every Ctrl-C; one that comes later than this is the user's. */
@@ -7,8 +8,9 @@ const SAME_CTRL_C_MS = 1000
 const PARENT_CHECK_MS = 250
 
 /** Why a run was stopped. */
-export class Interrupted extends Error {
-  override readonly name = 'Interrupted'
+class Interrupted extends ChaosError {
+  readonly code = 'INTERRUPTED'
+  readonly exitCode = ExitCode.interrupted
 }
 
 /**

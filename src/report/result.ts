@@ -43,6 +43,8 @@ export interface TrialResult {
   readonly targetLog?: string
   /** Directory with the volume's files, with --keep. */
   readonly kept?: string
+  /** Why they could not be kept, in words. */
+  readonly notKept?: string
 }
 
 export interface ScenarioResult {

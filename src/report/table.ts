@@ -3,7 +3,7 @@ import type { ChalkInstance } from 'chalk'
 import { type Gate, judgeGate } from './gate.js'
 import { type Cell, type Column, renderGrid, type Style } from './grid.js'
 import { groupReasons, groupViolations, groupWaived, type ViolationGroup } from './groups.js'
-import type { EvidenceCount, RunResult, ScenarioResult } from './result.js'
+import type { EvidenceCount, RunResult, ScenarioResult, TrialResult } from './result.js'
 import { type Counts, counted, countVerdicts, passRate, sumEvidence } from './stats.js'
 import { oneLine, percent, plural, wrap } from './words.js'
 
@@ -26,7 +26,9 @@ export function renderTable(run: RunResult, style: Style): string {
 }
 
 function heading({ target, isolation, seed, durationMs }: RunResult, { chalk, width }: Style): string[] {
-  const facts = [`${target.name} ${target.version}`, `isolation ${isolation}`, `seed ${seed}`].map(oneLine)
+  const facts = [`${target.name} ${target.version}`.trim(), `isolation ${isolation}`, `seed ${seed}`].map(
+    oneLine,
+  )
   const text = [...facts, `${(durationMs / 1000).toFixed(1)} s`].join(', ')
   return wrap(text, width).map((line) => chalk.dim(line))
 }
@@ -126,7 +128,14 @@ function violation(
     `  ${paint(begin!.slice(0, kind.length))}${begin!.slice(kind.length)}`,
     ...rest.map((line) => `    ${line}`),
     `    ${chalk.dim(oneLine(first.replay))}`,
-    ...(first.kept === undefined ? [] : [`    files kept in ${first.kept}`]),
+    ...keptFiles(first).map((line) => `    ${line}`),
+  ]
+}
+
+function keptFiles({ kept, notKept }: TrialResult): string[] {
+  return [
+    ...(kept === undefined ? [] : [`files kept in ${kept}`]),
+    ...(notKept === undefined ? [] : [`files not kept in ${oneLine(notKept)}`]),
   ]
 }
 
@@ -140,7 +149,12 @@ function notes({ scenarios, target }: RunResult, { chalk, width }: Style): strin
     const lines = note(
       `${plural(group.length, 'trial')} ${VERDICT_WORDS[verdict] ?? verdict}: ${reason} (${names})`,
     )
-    return verdict === 'skipped' ? lines : [...lines, `  ${chalk.dim(oneLine(group[0].replay))}`]
+    if (verdict === 'skipped') return lines
+    return [
+      ...lines,
+      `  ${chalk.dim(oneLine(group[0].replay))}`,
+      ...keptFiles(group[0]).map((line) => `  ${line}`),
+    ]
   })
   const broken = new Map(groupWaived(trials).map((group) => [group.promise as string, group]))
   const waived = Object.entries(target.waived).flatMap(([promise, reason]) => {

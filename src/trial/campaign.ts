@@ -1,6 +1,8 @@
 /** A whole run: many scenarios, many trials of each, on a few workers. */
+import type { Event } from '../history/events.js'
 import type { RunResult, ScenarioResult, TrialResult } from '../report/result.js'
 import type { Host } from '../sandbox/host.js'
+import type { Capability } from '../sandbox/need.js'
 import { needsOf } from '../scenario/needs.js'
 import { planTrials, type TrialKey } from '../scenario/plan.js'
 import type { Scenario } from '../scenario/schema.js'
@@ -25,6 +27,8 @@ export interface CampaignOptions {
   readonly bail: number | undefined
   readonly keep: string | undefined
   readonly tool: RunResult['tool']
+  /** Is handed the whole history of every trial as it happens. */
+  readonly onEvents?: ((events: readonly Event[]) => void) | undefined
   /** Stops the run; what is done so far is the result. */
   readonly signal: AbortSignal
   replay(scenario: Scenario, trial: TrialKey): string
@@ -36,14 +40,13 @@ export interface CampaignOptions {
 }
 
 interface Job {
-  readonly scenario: Scenario
   readonly key: TrialKey
   readonly row: Row
 }
 
 interface Row {
   readonly scenario: Scenario
-  readonly planned: number
+  readonly keys: readonly TrialKey[]
   readonly results: TrialResult[]
   begun: boolean
 }
@@ -54,7 +57,7 @@ export async function runCampaign(host: Host, options: CampaignOptions): Promise
   const startedAt = new Date()
   const started = performance.now()
   const needs = new Set(scenarios.flatMap(needsOf))
-  const capabilities = await host.capabilities([...needs], signal)
+  let capabilities: readonly Capability[] = []
   let target: RunResult['target'] = {
     name: options.target.name,
     version: '',
@@ -64,17 +67,15 @@ export async function runCampaign(host: Host, options: CampaignOptions): Promise
   let bad = 0
 
   const rows: Row[] = scenarios.map((scenario) => {
-    const keys = keysOf(scenario, options)
-    return { scenario, planned: keys.length, results: [], begun: false }
+    return { scenario, keys: keysOf(scenario, options), results: [], begun: false }
   })
-  const jobs: Job[] = rows.flatMap((row) =>
-    keysOf(row.scenario, options).map((key) => ({ scenario: row.scenario, key, row })),
-  )
+  const jobs: Job[] = rows.flatMap((row) => row.keys.map((key) => ({ key, row })))
 
-  const work = async ({ scenario, key, row }: Job): Promise<void> => {
+  const work = async ({ key, row }: Job): Promise<void> => {
+    const { scenario } = row
     if (!row.begun) {
       row.begun = true
-      progress.begin(scenario, row.planned)
+      progress.begin(scenario, row.keys.length)
     }
     const replay = options.replay(scenario, key)
     const lacking = missing(scenario, capabilities)
@@ -91,18 +92,20 @@ export async function runCampaign(host: Host, options: CampaignOptions): Promise
       progress.trial(skipped)
     } else {
       const trial = { schema: 1, scenario, target: options.target, ...key, limits: options.limits } as const
-      const executed = await executeTrial(host, trial, { signal, keep: options.keep, replay })
+      const { keep, onEvents } = options
+      const executed = await executeTrial(host, trial, { signal, keep, replay, onEvents })
       if (executed.target !== undefined) target = { ...target, ...executed.target }
       identity = executed.identity ?? identity
       row.results.push(executed.result)
       if (executed.result.verdict !== 'passed') bad += 1
       progress.trial(executed.result)
     }
-    if (row.results.length === row.planned) progress.end(scenarioResult(row))
+    if (row.results.length === row.keys.length) progress.end(scenarioResult(row))
   }
 
   const bailedOut = () => options.bail !== undefined && bad >= options.bail
   try {
+    capabilities = await host.capabilities([...needs], signal)
     await runPool(
       Math.min(options.workers, host.mostWorkers),
       jobs,
@@ -120,7 +123,7 @@ export async function runCampaign(host: Host, options: CampaignOptions): Promise
     startedAt: startedAt.toISOString(),
     durationMs: Math.round(performance.now() - started),
     gate: options.gate,
-    complete: rows.every((row) => row.results.length === row.planned),
+    complete: rows.every((row) => row.results.length === row.keys.length),
     scenarios: rows.filter((row) => row.results.length > 0).map(scenarioResult),
   }
 }

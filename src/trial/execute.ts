@@ -12,6 +12,8 @@ export interface ExecuteOptions {
   readonly signal: AbortSignal
   /** Directory to keep the files of trials that did not pass in; undefined: keep none. */
   readonly keep: string | undefined
+  /** Is handed the whole history as it happens, whatever the verdict. */
+  readonly onEvents?: ((events: readonly Event[]) => void) | undefined
   /** The command that runs this trial again. */
   readonly replay: string
 }
@@ -23,9 +25,6 @@ export interface Executed {
   /** Whom the target ran as. */
   readonly identity: string | undefined
 }
-
-/** The tool's own share of a trial's time, beyond which a sandbox that does not finish is stuck. */
-const SPARE_MS = 5000
 
 /**
  * Runs a trial. Whatever goes wrong in it is a result, not an exception.
@@ -39,26 +38,26 @@ export async function executeTrial(host: Host, trial: Trial, options: ExecuteOpt
   let log = ''
   let target: Executed['target']
   let identity: string | undefined
-  let kept: string | undefined
+  let kept: Pick<TrialResult, 'kept' | 'notKept'> = {}
   const base = { scenario: trial.scenario.name, seed: trial.seed, index: trial.index, replay: options.replay }
   const durationMs = () => Math.round(performance.now() - started)
 
   try {
     await host.exchange(
-      { kind: 'trial', trial },
+      { kind: 'trial', trial, ...keepIn(options.keep, trial) },
       {
-        timeoutMs: trial.limits.trialMs + SPARE_MS,
+        timeoutMs: trial.limits.trialMs,
         signal: options.signal,
         onMessage(message, answer) {
           if ('events' in message) {
             for (const event of message.events) judge.observe(event)
             history.push(...message.events)
+            options.onEvents?.(message.events)
           } else if ('finished' in message) {
             ;({ log, target, identity } = message.finished)
-            const wanted = options.keep !== undefined && judge.finish().verdict !== 'passed'
-            answer({ keep: wanted ? path.join(options.keep, `${trial.scenario.name}-${trial.seed}`) : null })
-          } else if ('kept' in message) {
-            kept = message.kept ?? undefined
+            answer({ keep: judge.finish().verdict !== 'passed' })
+          } else if ('kept' in message || 'notKept' in message) {
+            kept = message
           }
         },
       },
@@ -83,6 +82,10 @@ export async function executeTrial(host: Host, trial: Trial, options: ExecuteOpt
     durationMs: durationMs(),
     ...(reason === undefined ? {} : { reason }),
   }
-  const details = { history, targetLog: log, ...(kept === undefined ? {} : { kept }) }
+  const details = { history, targetLog: log, ...kept }
   return { result: verdict === 'passed' ? result : { ...result, ...details }, target, identity }
+}
+
+function keepIn(directory: string | undefined, { scenario, seed }: Trial): { keep?: string } {
+  return directory === undefined ? {} : { keep: path.join(directory, `${scenario.name}-${seed}`) }
 }

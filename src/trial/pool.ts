@@ -3,7 +3,7 @@
 /**
  * @param workers how many jobs may be under way at once
  * @param jobs taken from in order
- * @param work what to do with one; the first rejection stops the pool from taking more
+ * @param work what to do with one; a rejection stops the pool from taking more, and is thrown once all are done
  * @param stop asked before each job; true ends the pool early
  */
 export async function runPool<J>(
@@ -25,5 +25,6 @@ export async function runPool<J>(
       if (failed || stop()) return
     }
   }
-  await Promise.all(Array.from({ length: Math.min(workers, jobs.length) }, worker))
+  const workersDone = Array.from({ length: Math.min(workers, jobs.length) }, worker)
+  for (const done of await Promise.allSettled(workersDone)) if (done.status === 'rejected') throw done.reason
 }
