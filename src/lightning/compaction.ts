@@ -47,7 +47,7 @@ export async function compactLog(host: CompactionHost): Promise<void> {
 }
 
 /** Runs of adjacent segments whose live entries fit into one file, where rewriting them gains something. */
-export function planRuns(sealed: readonly Segment[], target: number): Segment[][] {
+function planRuns(sealed: readonly Segment[], target: number): Segment[][] {
   const runs: Segment[][] = []
   let bytes = 0
   for (const segment of sealed) {

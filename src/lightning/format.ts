@@ -27,6 +27,8 @@ export const ENTRY_HEAD = 12
 export const ALIGNMENT = 8
 
 export const MAX_KEY_BYTES = 0xffff
+/** The index keeps offsets in 32 bits. */
+export const MAX_SEGMENT_BYTES = 0xffff_ffff
 /** Keeps a frame small enough to be read into memory as a whole. */
 export const MAX_FRAME_BYTES = 256 * 1024 * 1024
 
@@ -160,9 +162,7 @@ export function encodeFrame(
 }
 
 function headChecksum(bytes: Buffer, at: number, seed: number, position: number): number {
-  let checksum = crc32cWord(seed, position | 0)
-  checksum = crc32cWord(checksum, (position / 0x1_0000_0000) | 0)
-  return crc32c(bytes, at + 8, at + FRAME_HEAD, checksum)
+  return crc32c(bytes, at + 8, at + FRAME_HEAD, crc32cWord(seed, position))
 }
 
 function lengthOfEntry(bytes: Buffer, at: number): number {

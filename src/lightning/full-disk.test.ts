@@ -14,6 +14,7 @@ describe('on a full disk the store', () => {
       'opens, twice, after a kill while it was full, with and without the reserve',
       'goes on in the same segment when no inode is left',
       'refuses to compact without room and reserve, and loses nothing',
+      'keeps a delete while an older segment that did not fit holds the value',
       'begins on a full disk, and writes once there is room',
       'begins read-only where not even the lock has an inode',
     ])('%s', (chapter) => story.mounted(chapter), 30_000)

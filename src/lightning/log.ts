@@ -19,6 +19,7 @@ import {
   entryLength,
   frameLength,
   HEADER_SIZE,
+  MAX_SEGMENT_BYTES,
   type SegmentHeader,
   visitEntries,
   type Write,
@@ -277,8 +278,9 @@ export class Log {
     try {
       return this.rotate()
     } catch (error) {
-      if (error instanceof DiskFullError || error instanceof TooManyFilesError) return active
-      throw error
+      const canWait = error instanceof DiskFullError || error instanceof TooManyFilesError
+      if (!canWait || active.size + length > MAX_SEGMENT_BYTES) throw error
+      return active
     }
   }
 

@@ -1,4 +1,4 @@
-import { cpSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -64,6 +64,13 @@ function copyOf({ dir }: Example): string {
   const copy = freshPath()
   cpSync(dir, copy, { recursive: true })
   return copy
+}
+
+function segmentsIn(dir: string): string[] {
+  return readdirSync(dir)
+    .filter((name) => name.endsWith('.log'))
+    .sort()
+    .map((name) => join(dir, name))
 }
 
 /** Opens, reads, writes, opens again: what was read must be `expected`, and the write must be there. */
@@ -217,6 +224,17 @@ describe('damage', () => {
     )
   })
 
+  it('by the loss of whole commits at the end of a sealed segment is found', async () => {
+    for (const name of example.files.slice(0, -1)) {
+      const dir = copyOf(example)
+      truncateSync(join(dir, name), HEADER_SIZE)
+      const error = await Store.open(dir, SMALL).catch((error: unknown) => error)
+      expect(error).toBeInstanceOf(CorruptionError)
+      expect(basename((error as CorruptionError).file)).toBe(name)
+      expect((await verify(dir)).damage).toHaveLength(1)
+    }
+  })
+
   it('by the loss of a segment is found', async () => {
     for (const name of example.files.slice(0, -1)) {
       const dir = copyOf(example)
@@ -250,6 +268,11 @@ describe('damage', () => {
     await expect(Store.open(dir, SMALL)).rejects.toThrow(CorruptionError)
     rmSync(first)
     await expect(Store.open(dir, SMALL)).rejects.toThrow(CorruptionError)
+    writeFileSync(first, bytes)
+    await (await Store.open(dir, SMALL)).close()
+    rmSync(segmentsIn(dir).at(-1)!)
+    await expect(Store.open(dir, SMALL)).rejects.toThrow(CorruptionError)
+    expect((await verify(dir)).damage).toHaveLength(1)
   })
 
   it('that happens while the store is open is found by a get, and leaves other keys readable', async () => {

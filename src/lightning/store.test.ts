@@ -1,8 +1,9 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { freshPath } from '../testing/directory.js'
-import { ClosedError, LockedError, ReadOnlyError, Store, UsageError } from './index.js'
+import { ALIGNMENT, FRAME_HEAD, HEADER_SIZE } from './format.js'
+import { ClosedError, LockedError, ReadOnlyError, Store, UsageError, verify } from './index.js'
 
 const SMALL = { segmentSize: 4096, reserveSize: 8192 }
 
@@ -126,6 +127,8 @@ describe('Store', () => {
     await store.compact()
     const after = store.stats()
     expect(after.bytes).toBeLessThan(before.bytes / 10)
+    const overhead = after.segments * (HEADER_SIZE + FRAME_HEAD + ALIGNMENT)
+    expect(after.bytes - after.liveBytes).toBeLessThanOrEqual(overhead)
     const content = await contentOf(store)
     expect(content).toHaveLength(20)
     expect((await store.verify()).damage).toEqual([])
@@ -152,6 +155,25 @@ describe('Store', () => {
     expect(await contentOf(reopened)).toEqual([])
     await reopened.compact()
     expect(reopened.stats().bytes).toBeLessThan(400)
+    await reopened.close()
+  })
+
+  it('does not read segments again whose content a compaction took over', async () => {
+    const dir = freshPath()
+    const store = await Store.open(dir, SMALL)
+    for (let i = 0; i < 20; i++) await store.put(`k${i}`, 'x'.repeat(1000))
+    const second = join(dir, '0000000002.log')
+    const before = readFileSync(second)
+    for (let i = 0; i < 20; i++) await store.delete(`k${i}`)
+    await store.compact()
+    expect(existsSync(second)).toBe(false)
+    await store.close()
+    writeFileSync(second, before)
+    expect((await verify(dir)).damage).toEqual([])
+    const reopened = await Store.open(dir, SMALL)
+    expect(reopened.recovered.leftovers).toEqual([second])
+    expect(await contentOf(reopened)).toEqual([])
+    expect(existsSync(second)).toBe(false)
     await reopened.close()
   })
 

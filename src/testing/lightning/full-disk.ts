@@ -220,6 +220,31 @@ const chapters: Record<string, () => Promise<void>> = {
     await (await reopen(model)).close()
   },
 
+  async 'keeps a delete while an older segment that did not fit holds the value'() {
+    mountTmpfs('size=1m')
+    const options = { ...OPTIONS, reserveSize: 0 }
+    const store = await Store.open(DIR, options)
+    const model: Model = new Map()
+    const put = async (key: string) => {
+      await store.put(key, 'x'.repeat(3000))
+      model.set(key, 'x'.repeat(3000))
+    }
+    await store.put('deleted', 'x')
+    for (let i = 0; i < 20; i++) await put(`first ${i}`)
+    await store.put('replaced', 'x'.repeat(3000))
+    await store.delete('deleted')
+    for (let i = 0; i < 10; i++) await put(`second ${i}`)
+    await put('replaced')
+    assert.equal(store.stats().segments, 2)
+    const { bfree, bsize } = fs.statfsSync(ROOT)
+    fs.writeFileSync(BALLAST, Buffer.alloc((bfree - 12) * bsize, 1))
+    // Room for the live entries of the second segment, not for those of the first.
+    await expectFull(store.compact())
+    await expectContent(store, model)
+    await store.close()
+    await (await reopen(model, options)).close()
+  },
+
   async 'begins on a full disk, and writes once there is room'() {
     mountTmpfs('size=1m')
     fs.mkdirSync(DIR)
