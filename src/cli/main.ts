@@ -17,6 +17,7 @@ import {
 } from './options.js'
 import { toolPackage } from './package.js'
 import type { ReplayOptions, RunOptions, TargetChoice } from './run.js'
+import type { SelftestVerbOptions } from './selftest.js'
 
 /** Runs the command line and sets the exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -125,6 +126,23 @@ function program(): Command {
       process.exitCode = await db(dir, command, args, process)
     })
 
+  limitOptions(
+    root
+      .command('selftest')
+      .description('test the tester: databases broken on purpose, each of which has to be found')
+      .argument('[name...]', 'only these: broken databases, or correct, lightning, sqlite'),
+  )
+    .addOption(trialsOption('--trials', 'most trials for one bug', 8))
+    .addOption(trialsOption('--correct-trials', 'trials of each scenario with each correct target', 2))
+    .option('--seed <text>', 'seed of the run (default: a new one, printed)', parseSeed)
+    .option('--workers <n>', 'trials at a time', parseCount, 2)
+    .addOption(isolationOption())
+    .option('--json', 'as JSON')
+    .action(async (names: string[], options: Omit<SelftestVerbOptions, 'names'>) => {
+      const { selftest } = await import('./selftest.js')
+      process.exitCode = await selftest({ ...options, names }, await screen())
+    })
+
   const target = root.command('target').description('work on a target')
   targetOptions(target.command('check').description('try an adapter against the target protocol'))
     .argument('[command...]', 'the command that starts it, after --')
@@ -157,6 +175,10 @@ function limitOption(name: string, about: string, milliseconds: number): Option 
   return new Option(`${name} <duration>`, about)
     .argParser(parseDuration)
     .default(milliseconds, `${milliseconds / 1000}s`)
+}
+
+function trialsOption(name: string, about: string, count: number): Option {
+  return new Option(`${name} <n>`, about).argParser(parseCount).default(count)
 }
 
 function targetOptions(command: Command): Command {
