@@ -19,16 +19,16 @@ export async function doctor(
   options: { json?: true; isolation?: Isolation },
   { out }: Screen,
 ): Promise<ExitCode> {
-  const diagnosis = await diagnose(options.isolation)
+  const diagnosis = await withStopSignal((signal) => diagnose(options.isolation, signal))
   out.write(options.json ? `${JSON.stringify(diagnosis, null, 2)}\n` : table(diagnosis, out))
   return diagnosis.capabilities.some(({ need, ok }) => need === 'tmpfs' && ok) ? Exit.gateMet : Exit.host
 }
 
-async function diagnose(wanted: Isolation | undefined): Promise<Diagnosis> {
+async function diagnose(wanted: Isolation | undefined, signal: AbortSignal): Promise<Diagnosis> {
   try {
     const host = await Host.open(wanted)
     try {
-      const found = await withStopSignal((signal) => host.capabilities(Object.keys(NEEDS) as Need[], signal))
+      const found = await host.capabilities(Object.keys(NEEDS) as Need[], signal)
       const capabilities = found.map((capability) => ({ ...capability, title: NEEDS[capability.need].title }))
       return { isolation: host.isolation, capabilities }
     } finally {

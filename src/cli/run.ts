@@ -9,6 +9,7 @@ import type { RunResult } from '../report/result.js'
 import { Host } from '../sandbox/host.js'
 import type { Isolation } from '../sandbox/isolation.js'
 import { type Selected, selectScenarios } from '../scenario/load.js'
+import type { Scenario } from '../scenario/schema.js'
 import { quoteCommandLine } from '../target/command-line.js'
 import { resolveTarget } from '../target/resolve.js'
 import { runCampaign } from '../trial/campaign.js'
@@ -110,49 +111,59 @@ async function execute(selected: readonly Selected[], options: Settings, screen:
       ? undefined
       : path.resolve(options.keep === true ? KEEP_DIRECTORY : options.keep)
   if (keep !== undefined) await checkDirectory(keep)
-  const host = await Host.open(options.isolation)
-  const progress = await createProgress(screen.err)
-  const sources = new Map(selected.map(({ scenario, source }) => [scenario, source]))
-  try {
-    return await withStopSignal(async (signal) => {
+  return await withStopSignal(async (signal) => {
+    const host = await Host.open(options.isolation)
+    const progress = await createProgress(screen.err)
+    try {
       const result = await runCampaign(host, {
-        scenarios: selected.map(({ scenario }) => scenario),
+        ...campaign(selected, options),
         target,
-        seed: options.seed,
-        trials: options.trials,
-        ...(options.trial === undefined ? {} : { only: options.trial }),
-        workers: options.workers,
-        limits: { answerMs: options.timeout, resumeMs: options.resumeTimeout, trialMs: options.trialTimeout },
-        gate: {
-          target: options.gate,
-          allowDataLoss: options.allowDataLoss ?? false,
-          ...(options.confidence === undefined ? {} : { confidence: options.confidence }),
-        },
-        bail: options.bail === true ? 1 : options.bail,
         keep,
-        tool: toolPackage(),
-        onEvents: options.onEvents,
         signal,
-        replay: (scenario, { seed, index }) => {
-          const source = sources.get(scenario)!
-          const name = 'file' in source ? source.file : scenario.name
-          return `npx lightning-chaos replay ${quoteCommandLine([name, '--trial', `${seed}.${index}`, ...replayArguments(options)])}`
-        },
         progress,
       })
       progress.stop()
       await outputs.write(result, screen.out)
       return exitCode(result, signal)
-    })
-  } finally {
-    progress.stop()
-    await host.close()
+    } finally {
+      progress.stop()
+      await host.close()
+    }
+  })
+}
+
+/** What the options say of the run itself. */
+function campaign(selected: readonly Selected[], options: Settings) {
+  const sources = new Map(selected.map(({ scenario, source }) => [scenario, source]))
+  return {
+    scenarios: selected.map(({ scenario }) => scenario),
+    seed: options.seed,
+    trials: options.trials,
+    ...(options.trial === undefined ? {} : { only: options.trial }),
+    workers: options.workers,
+    limits: { answerMs: options.timeout, resumeMs: options.resumeTimeout, trialMs: options.trialTimeout },
+    gate: {
+      target: options.gate,
+      allowDataLoss: options.allowDataLoss ?? false,
+      ...(options.confidence === undefined ? {} : { confidence: options.confidence }),
+    },
+    bail: options.bail === true ? 1 : options.bail,
+    tool: toolPackage(),
+    onEvents: options.onEvents,
+    replay: (scenario: Scenario, { seed, index }: TrialId) => {
+      const source = sources.get(scenario)!
+      const name = 'file' in source ? source.file : scenario.name
+      const words = [name, '--trial', `${seed}.${index}`, ...replayArguments(options)]
+      return `npx lightning-chaos replay ${quoteCommandLine(words)}`
+    },
   }
 }
 
 function exitCode(result: RunResult, signal: AbortSignal): ExitCode {
   if (signal.aborted) return ExitCode.interrupted
-  return judgeGate(result).met ? ExitCode.gateMet : ExitCode.gateMissed
+  const { met, counts } = judgeGate(result)
+  if (counts.trials > 0 && counts.skipped === counts.trials) return ExitCode.host
+  return met ? ExitCode.gateMet : ExitCode.gateMissed
 }
 
 /** What has to stand in a replay line beside the trial, so that it runs in the same way. */

@@ -1,4 +1,5 @@
 /** When a run has to stop early: on a signal, or when the npx above us is gone. */
+import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { ChaosError, ExitCode } from '../errors.js'
 
@@ -31,11 +32,7 @@ export async function withStopSignal<T>(use: (signal: AbortSignal) => Promise<T>
     stop(`stopped by ${name}`)
   }
   for (const name of SIGNALS) process.on(name, onSignal)
-  const parent = process.ppid
-  // npx does not pass SIGTERM on: it just ends, and leaves us behind (npm/cli#6547)
-  const watch = startedByNpm()
-    ? setInterval(() => process.ppid !== parent && stop('npx ended'), PARENT_CHECK_MS)
-    : undefined
+  const watch = watchNpm(() => stop('npx ended'))
   try {
     return await use(controller.signal)
   } finally {
@@ -44,6 +41,26 @@ export async function withStopSignal<T>(use: (signal: AbortSignal) => Promise<T>
   }
 }
 
-function startedByNpm(): boolean {
-  return process.env.npm_execpath !== undefined
+/** npx does not pass SIGTERM on, nor SIGKILL of course: it just ends, and leaves us behind (npm/cli#6547). */
+function watchNpm(onGone: () => void): NodeJS.Timeout | undefined {
+  if (process.env.npm_execpath === undefined) return undefined
+  const child = childOfNpm()
+  const npm = parentOf(child)
+  return setInterval(() => parentOf(child) !== npm && onGone(), PARENT_CHECK_MS)
+}
+
+/** Us, or the shell that npm starts us with, which may or may not replace itself with us. */
+function childOfNpm(): number {
+  const isShell = readFileSync(`/proc/${process.ppid}/cmdline`, 'latin1').split('\0')[1] === '-c'
+  return isShell ? process.ppid : process.pid
+}
+
+/** proc_pid_stat(5), field 4; undefined where there is no such process any more. */
+function parentOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]
+  } catch {
+    return undefined // it has ended
+  }
 }

@@ -1,5 +1,5 @@
 /** The main job, as a user runs it: every built-in scenario, as root and as an ordinary user. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -10,6 +10,7 @@ import { cli, has, IDENTITIES, type Identity } from '../testing/cli.js'
 let directory: string
 beforeAll(async () => {
   directory = await mkdtemp(path.join(os.tmpdir(), 'lightning-chaos-test-'))
+  await chmod(directory, 0o755)
 })
 afterAll(() => rm(directory, { recursive: true }))
 
