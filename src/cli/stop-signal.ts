@@ -51,16 +51,20 @@ function watchNpm(onGone: () => void): NodeJS.Timeout | undefined {
 
 /** Us, or the shell that npm starts us with, which may or may not replace itself with us. */
 function childOfNpm(): number {
-  const isShell = readFileSync(`/proc/${process.ppid}/cmdline`, 'latin1').split('\0')[1] === '-c'
+  const isShell = read(process.ppid, 'cmdline').split('\0')[1] === '-c'
   return isShell ? process.ppid : process.pid
 }
 
 /** proc_pid_stat(5), field 4; undefined where there is no such process any more. */
 function parentOf(pid: number): string | undefined {
+  const stat = read(pid, 'stat')
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]
+}
+
+function read(pid: number, file: 'cmdline' | 'stat'): string {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]
+    return readFileSync(`/proc/${pid}/${file}`, 'latin1')
   } catch {
-    return undefined // it has ended
+    return '' // it has ended, or there is no /proc
   }
 }

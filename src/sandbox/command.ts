@@ -18,7 +18,8 @@ export class CommandError extends ChaosError {
 
   constructor(command: readonly string[], cause: ExecFileException, stderr: string) {
     const status = typeof cause.code === 'number' ? cause.code : undefined
-    const missing = (cause.code as unknown) === 'ENOENT' ? command[0] : undefined
+    const notFound: unknown[] = ['ENOENT', 'EACCES']
+    const missing = notFound.includes(cause.code) ? command[0] : undefined
     const what = status === undefined ? `failed: ${cause.message}` : `exited with ${status}`
     const failed = `${command.join(' ')} ${what}${stderr === '' ? '' : `: ${stderr}`}`
     super(missing === undefined ? failed : `the program '${missing}' is not on PATH`, { cause })

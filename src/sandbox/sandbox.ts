@@ -21,6 +21,11 @@ export class SandboxError extends ChaosError {
   }
 }
 
+/** A sandbox took longer than it may. */
+export class SandboxTimeout extends InternalError {
+  override readonly code = 'SANDBOX_TIMEOUT'
+}
+
 export interface SandboxOptions {
   /** Longest that the whole may take, in milliseconds. */
   readonly timeoutMs: number
@@ -30,7 +35,7 @@ export interface SandboxOptions {
 
 /**
  * Runs one request in a sandbox of its own.
- * @throws SandboxError where the sandboxed process reported one; InternalError where it died or took too long
+ * @throws SandboxError where the sandboxed process reported one; SandboxTimeout; InternalError where it died
  */
 export async function runInSandbox(request: SandboxRequest, options: SandboxOptions): Promise<void> {
   const [program, ...prefix] = [...isolationPrefix(request.isolation), process.execPath, INSIDE]
@@ -64,7 +69,8 @@ export async function runInSandbox(request: SandboxRequest, options: SandboxOpti
   const { exitCode, timedOut, isCanceled, shortMessage } = await child
   options.signal.throwIfAborted()
   if (reported !== undefined) throw reported
-  if (timedOut) throw new InternalError(`it did not end within ${options.timeoutMs} ms and was killed`)
+  if (timedOut)
+    throw new SandboxTimeout(`the sandbox did not end within ${options.timeoutMs} ms, and was killed`)
   if (exitCode !== 0 || isCanceled) {
     throw new InternalError(`the sandbox died: ${stderr.trim() || shortMessage || `exit code ${exitCode}`}`)
   }

@@ -13,7 +13,7 @@ export interface Identity {
   readonly prefix: readonly string[]
 }
 
-const NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
+export const NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups']
 
 /** Whom the end-to-end tests run as: root only where this is root, an ordinary user always. */
 export const IDENTITIES: readonly Identity[] =
@@ -25,7 +25,7 @@ export const IDENTITIES: readonly Identity[] =
     : [{ name: 'ordinary user', prefix: [] }]
 
 export interface CliOptions {
-  readonly as?: Identity
+  readonly as?: Pick<Identity, 'prefix'>
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
   readonly input?: string

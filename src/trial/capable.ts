@@ -8,7 +8,8 @@ import type { Scenario } from '../scenario/schema.js'
 export function missing(scenario: Scenario, capabilities: readonly Capability[]): string | undefined {
   const needs = needsOf(scenario)
   for (const capability of capabilities) {
-    if (!capability.ok && needs.includes(capability.need)) return `${capability.why}; to get it: ${capability.fix}`
+    if (!capability.ok && needs.includes(capability.need))
+      return `${capability.why}; to get it: ${capability.fix}`
   }
   return undefined
 }

@@ -5,7 +5,7 @@ import type { Event } from '../history/events.js'
 import { Judge } from '../oracle/judge.js'
 import type { TrialResult } from '../report/result.js'
 import type { Host } from '../sandbox/host.js'
-import { SandboxError } from '../sandbox/sandbox.js'
+import { SandboxError, SandboxTimeout } from '../sandbox/sandbox.js'
 import type { Trial } from './trial.js'
 
 export interface ExecuteOptions {
@@ -65,7 +65,10 @@ export async function executeTrial(host: Host, trial: Trial, options: ExecuteOpt
   } catch (error) {
     options.signal.throwIfAborted()
     if (error instanceof SandboxError && error.exitCode !== ExitCode.internal) throw error
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason =
+      error instanceof SandboxTimeout
+        ? `the trial did not end within ${trial.limits.trialMs} ms (--trial-timeout), and was killed`
+        : (error as Error).message
     return {
       result: { ...base, verdict: 'error', reason, durationMs: durationMs(), history },
       target,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import { join } from 'node:path'
-import { DiskFullError, IoError, Store } from '../../lightning/index.js'
+import { DiskFullError, IoError, LockedError, Store } from '../../lightning/index.js'
 
 const [, program, chapter, ...rest] = process.argv as [string, string, string, ...string[]]
 const ROOT = '/mnt'
@@ -258,14 +258,23 @@ const chapters: Record<string, () => Promise<void>> = {
     await (await reopen(new Map([['k', 'v']]))).close()
   },
 
-  async 'begins read-only where not even the lock has an inode'() {
-    mountTmpfs('size=1m,nr_inodes=5')
+  async 'begins read-only where not even the lock has an inode, and writes once there are some'() {
+    mountTmpfs('size=1m,nr_inodes=8')
     fs.mkdirSync(DIR)
     takeInodes()
     const store = await Store.open(DIR, OPTIONS)
     assert.equal(store.mode, 'read-only')
     await expectFull(store.put('k', 'v'))
+    for (const name of fs.readdirSync(ROOT)) if (name.startsWith('inode-')) fs.rmSync(join(ROOT, name))
+    await Promise.all([store.put('k', 'v'), store.put('l', 'v')])
+    assert.equal(store.mode, 'read-write')
+    await assert.rejects(Store.open(DIR, OPTIONS), LockedError)
     await store.close()
+    const model = new Map([
+      ['k', 'v'],
+      ['l', 'v'],
+    ])
+    await (await reopen(model)).close()
   },
 
   async 'cuts off what fitted, wherever in a frame a file may grow no further'() {
