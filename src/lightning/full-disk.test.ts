@@ -16,7 +16,7 @@ describe('on a full disk the store', () => {
       'refuses to compact without room and reserve, and loses nothing',
       'keeps a delete while an older segment that did not fit holds the value',
       'begins on a full disk, and writes once there is room',
-      'begins read-only where not even the lock has an inode',
+      'begins read-only where not even the lock has an inode, and writes once there are some',
     ])('%s', (chapter) => story.mounted(chapter), 30_000)
 
   test.runIf(canPrlimit)(

@@ -73,14 +73,15 @@ interface Request {
 export class Store {
   /** What opening had to repair. */
   readonly recovered: Recovered
-  readonly #log: Log
+  #log: Log
   readonly #reserve: Reserve
   readonly #segmentSize: number
-  readonly #lock: Lock | undefined
+  #lock: Lock | undefined
   readonly #queue: Request[] = []
   #isScheduled = false
-  /** Why no write is taken any more. */
+  /** Why no write is taken: a DiskFullError until there is room, every other one until the store is opened again. */
   #stopped: LightningError | undefined
+  #resuming: Promise<void> | undefined
   #isClosed = false
   #closing: Promise<void> | undefined
   /** The compaction or verification under way: they take turns. */
@@ -169,6 +170,7 @@ export class Store {
 
   /** All of these writes, in this order, or none. Resolves when they are durable. */
   async batch(operations: readonly BatchWrite[]): Promise<void> {
+    if (this.#stopped instanceof DiskFullError) await this.#resume()
     this.#assertWritable()
     const writes = operations.map(toWrite)
     const bytes = frameLength(writes.reduce((sum, write) => sum + entryLength(write), 0))
@@ -218,6 +220,7 @@ export class Store {
    */
   compact(): Promise<void> {
     return this.#maintain(async () => {
+      if (this.#stopped instanceof DiskFullError) await this.#resume()
       this.#assertWritable()
       const host = {
         log: this.#log,
@@ -264,11 +267,40 @@ export class Store {
   }
 
   async #close(): Promise<void> {
+    if (this.#resuming !== undefined) await this.#resuming
     this.#flush()
     this.#isClosed = true
     await this.#maintenance
     this.#log.close()
     this.#lock?.release()
+  }
+
+  /**
+   * Opening found no room, not even for the lock. Without it another process may have written since, so everything
+   * is read again. Where there still is no room, or something else is in the way, the store stays as it is.
+   */
+  #resume(): Promise<void> {
+    this.#resuming ??= this.#openForWriting().finally(() => {
+      this.#resuming = undefined
+    })
+    return this.#resuming
+  }
+
+  async #openForWriting(): Promise<void> {
+    const { dir } = this.#log
+    let lock: Lock | undefined
+    try {
+      lock = takeLock(dir, this.#reserve)
+      const log = await Log.load(dir, this.#segmentSize, true)
+      withRoom({ makeRoom: () => this.#reserve.release() }, () => log.repair())
+      this.#log.close()
+      this.#log = log
+      this.#lock = lock
+      this.#stopped = undefined
+    } catch (error) {
+      lock?.release()
+      this.#stopped = errorFrom(error, `open ${dir} for writing`)
+    }
   }
 
   #schedule(): void {
