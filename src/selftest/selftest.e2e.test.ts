@@ -33,22 +33,23 @@ describe('with everything that this host can do', () => {
   })
 })
 
-test.for(IDENTITIES)('as $name it hunts for what it can, and says what it cannot', async (identity) => {
-  const run = await cli(['selftest', 'half-batches', 'quota-is-unknown', ...SHORT], { as: identity })
-  const outcomes = Object.fromEntries(
-    (JSON.parse(run.stdout) as SelftestResult).broken.map(({ name, outcome }) => [name, outcome]),
-  )
-  // a quota takes a btrfs of one's own, which an ordinary user cannot have
-  const quota = identity.name === 'root' ? expect.toBeOneOf(['found', 'skipped']) : 'skipped'
-  expect(outcomes).toEqual({ 'half-batches': 'found', 'quota-is-unknown': quota })
+test('an ordinary user hunts for what he can, and is told what he cannot', async () => {
+  const run = await cli(['selftest', 'half-batches', 'quota-is-unknown', ...SHORT], {
+    as: IDENTITIES.at(-1)!,
+  })
+  // a quota takes a btrfs of one's own
+  expect((JSON.parse(run.stdout) as SelftestResult).broken).toMatchObject([
+    { name: 'quota-is-unknown', outcome: 'skipped', why: expect.stringContaining('root') },
+    { name: 'half-batches', outcome: 'found' },
+  ])
   expect(run.exitCode).toBe(0)
 })
 
 test('it fails where a bug is missed', async () => {
   // nobody answers within a millisecond, so nothing but that is seen
-  const run = await cli(['selftest', 'half-batches', ...SHORT, '--trials', '2', '--timeout', '1ms'])
+  const run = await cli(['selftest', 'half-batches', ...SHORT, '--trials', '1', '--timeout', '1ms'])
   const result: SelftestResult = JSON.parse(run.stdout)
-  expect(result.broken).toMatchObject([{ outcome: 'missed', trials: 2 }])
+  expect(result.broken).toMatchObject([{ outcome: 'missed', trials: 1 }])
   expect({ met: result.met, exitCode: run.exitCode }).toEqual({ met: false, exitCode: 1 })
 })
 

@@ -63,8 +63,8 @@ export async function runSelftest(host: Host, options: SelftestOptions): Promise
   try {
     await huntAll(host, options, broken)
     for (const target of options.correct) {
-      if (signal.aborted) break
       const result = await tryCorrect(host, target, options)
+      if (signal.aborted) break
       options.progress.correct(result)
       correct.push(result)
     }
