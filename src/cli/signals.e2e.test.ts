@@ -4,17 +4,16 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { BIN, IDENTITIES } from '../testing/cli.js'
-import { allEnded, hostState, MARK, marked } from '../testing/leftovers.js'
+import { allEnded, HostWatch, MARK, marked } from '../testing/leftovers.js'
 
 const RUN = [process.execPath, BIN, 'run', 'permissions/rotation', '--trials', '500', '--seed', 'signals']
 const PATIENCE_MS = 30_000
 
 interface Started {
   readonly pid: number
-  readonly mark: string
   write(keys: string): void
   /** Waits for the end: of the process, and of all that it started. */
-  end(): Promise<{ code: number | null; output: string }>
+  end(): Promise<{ code: number | null; output: string; left: string[] }>
 }
 
 /** Starts a command, and waits until a trial is under way. */
@@ -22,9 +21,10 @@ async function start(
   argv: readonly string[],
   environment: Readonly<Record<string, string>> = {},
 ): Promise<Started> {
+  const host = new HostWatch()
   const mark = `${process.pid}-${Math.random()}`
   const [program, ...args] = argv
-  const env = { ...process.env, TERM: 'xterm', [MARK]: mark, ...environment }
+  const env = { ...process.env, TERM: 'xterm', TMPDIR: host.temporary, [MARK]: mark, ...environment }
   const child = spawn(program!, args, { cwd: '/', env, stdio: ['pipe', 'pipe', 'pipe'] })
   let output = ''
   child.stdout.on('data', (chunk: Buffer) => (output += chunk))
@@ -32,14 +32,14 @@ async function start(
   for (const deadline = Date.now() + PATIENCE_MS; !inTrial(mark); await sleep(20)) {
     if (Date.now() > deadline) throw new Error(`no trial began: ${output}`)
   }
+  const tool = marked(mark).find(({ command }) => command.startsWith(`${process.execPath} ${BIN} run`))!
   return {
     pid: child.pid!,
-    mark,
     write: (keys) => void child.stdin.write(keys),
     async end() {
       const [code] = (await ended) as [number | null]
       await allEnded(mark)
-      return { code, output }
+      return { code, output, left: await host.left(tool.pid) }
     },
   }
 }
@@ -58,33 +58,30 @@ describe.each(IDENTITIES)('as $name', ({ prefix }) => {
   test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
     '%s: what is done is reported, exit 130',
     async (signal) => {
-      const before = hostState()
       const run = await start([...prefix, ...RUN])
       process.kill(run.pid, signal)
-      const { code, output } = await run.end()
+      const { code, output, left } = await run.end()
       expect(code).toBe(130)
       expect(output).toContain('seed signals')
       expect(output).toMatch(/\nFAIL .*the run is not complete\n$/)
-      expect(hostState()).toEqual(before)
+      expect(left).toEqual([])
     },
   )
 
   test('Ctrl-C in a terminal, and the second SIGINT that npx sends with it', async () => {
-    const before = hostState()
     const run = await start(terminal([...prefix, ...RUN]))
     run.write('\x03\x03')
-    const { code, output } = await run.end()
+    const { code, output, left } = await run.end()
     expect(code).toBe(130)
     expect(output).toContain('the run is not complete')
-    expect(hostState()).toEqual(before)
+    expect(left).toEqual([])
   })
 
   test('a terminal that is closed', async () => {
-    const before = hostState()
     const run = await start(terminal([...prefix, ...RUN]))
     process.kill(run.pid, 'SIGKILL')
-    await run.end()
-    expect(hostState()).toEqual(before)
+    const { left } = await run.end()
+    expect(left).toEqual([])
   })
 
   // npm puts a shell between itself and what it runs; some replace themselves with their last command, some do not
@@ -92,13 +89,12 @@ describe.each(IDENTITIES)('as $name', ({ prefix }) => {
     ['that stays', `"$@"; exit`],
     ['that is replaced', `exec "$@"`],
   ])('npx killed above us, with a shell %s', async (_, script) => {
-    const before = hostState()
     const npm = `require('child_process').spawn('sh', ['-c', ...process.argv.slice(1)], { stdio: 'inherit' })`
     const argv = [process.execPath, '-e', npm, script, 'sh', ...prefix, ...RUN]
     const run = await start(argv, { npm_execpath: '/npm-cli.js' })
     process.kill(run.pid, 'SIGKILL')
-    await run.end()
-    expect(hostState()).toEqual(before)
+    const { left } = await run.end()
+    expect(left).toEqual([])
   })
 })
 

@@ -1,26 +1,61 @@
-/** What a run could leave behind on a host, and its processes. */
-import { readdirSync, readFileSync } from 'node:fs'
-import os from 'node:os'
+/** What a run could leave behind on a host, and its processes. Other runs may be going on at the same time. */
+import { chmodSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { INSTANCES } from '../evidence/kernel-trace.js'
+import { freshPath } from './directory.js'
 
 /** Our processes carry this in their environment, and hand it on. */
 export const MARK = 'LIGHTNING_CHAOS_TEST_MARK'
 /** By then everything has been killed or has ended. */
 const PATIENCE_MS = 30_000
 
-/** @param memory where a run without namespaces borrows a directory */
-export function hostState(memory = '/dev/shm') {
-  return {
-    mounts: read('/proc/self/mountinfo'),
-    loops: namesIn('/sys/block').filter((name) => namesIn(`/sys/block/${name}/loop`).length > 0),
-    temporary: ours(os.tmpdir()),
-    memory: ours(memory),
-    traces: ours('/sys/kernel/tracing/instances'),
-    cgroups: namesIn('/sys/fs/cgroup'),
+/** Remembers what a host is like, and tells what a run has added to it. */
+export class HostWatch {
+  /** Set as the TMPDIR of a run, this is where its temporary files would be. */
+  readonly temporary = freshPath()
+  readonly #memory: () => readonly string[]
+  readonly #mounts = mounts()
+  readonly #loops = loops()
+
+  /** @param memory lists where a run without namespaces borrows a directory */
+  constructor(memory: () => readonly string[] = () => []) {
+    this.#memory = memory
+    mkdirSync(this.temporary)
+    chmodSync(path.dirname(this.temporary), 0o755)
+    chmodSync(this.temporary, 0o777)
+  }
+
+  /** @param pid of the run's own process, by which its things are named */
+  async left(pid: number): Promise<string[]> {
+    const isOfRun = (name: string) => name.startsWith(`lightning-chaos-${pid}.`)
+    return [
+      ...mounts().filter((mount) => !this.#mounts.includes(mount)),
+      ...namesIn(INSTANCES).filter(isOfRun),
+      ...this.#memory(),
+      ...namesIn(this.temporary),
+      ...(await this.#newLoops()),
+    ]
+  }
+
+  /** A loop device does not say whose it is, but that of another run will be gone soon. */
+  async #newLoops(): Promise<string[]> {
+    for (const deadline = Date.now() + PATIENCE_MS; ; await sleep(20)) {
+      const added = loops().filter((loop) => !this.#loops.includes(loop))
+      if (added.length === 0 || Date.now() > deadline) return added
+    }
   }
 }
 
-export interface MarkedProcess {
+function mounts(): string[] {
+  return read('/proc/self/mountinfo').split('\n')
+}
+
+function loops(): string[] {
+  return namesIn('/sys/block').filter((name) => namesIn(`/sys/block/${name}/loop`).length > 0)
+}
+
+interface MarkedProcess {
   readonly pid: number
   readonly command: string
 }
@@ -40,10 +75,6 @@ export async function allEnded(mark: string): Promise<void> {
   for (const deadline = Date.now() + PATIENCE_MS; marked(mark).length > 0; await sleep(20)) {
     if (Date.now() > deadline) throw new Error(`still there: ${marked(mark).map(({ command }) => command)}`)
   }
-}
-
-function ours(directory: string): string[] {
-  return namesIn(directory).filter((name) => name.startsWith('lightning-chaos'))
 }
 
 function namesIn(directory: string): string[] {
