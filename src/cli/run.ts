@@ -27,7 +27,7 @@ export interface TargetChoice {
 }
 
 /** Options that run and replay share. */
-export interface CommonOptions extends TargetChoice {
+interface CommonOptions extends TargetChoice {
   /** Milliseconds, all three. */
   readonly timeout: number
   readonly resumeTimeout: number
