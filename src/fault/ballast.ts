@@ -55,6 +55,8 @@ export const thin: FaultKind = {
       detail: `ballast of ${size} bytes under the file system`,
       probe: () => probeWrite(world.asTarget, world.volume.probes),
       async heal() {
+        // while there still is no room: what was not written back by now is lost, as it is in real life
+        await settle(world.volume.root).catch(ignoreFailure)
         await rm(file)
         await world.volume.remount()
         return `ballast of ${size} bytes removed, the volume mounted again`
@@ -170,4 +172,9 @@ async function useInodes(directory: string, leave: number): Promise<number> {
 /** Running into the wall is what a fill is for. */
 function ignoreFull(error: NodeJS.ErrnoException): void {
   if (error.code !== 'ENOSPC' && error.code !== 'EDQUOT') throw error
+}
+
+/** That it fails is what the fault is about. */
+function ignoreFailure(error: unknown): void {
+  if (!(error instanceof CommandError)) throw error
 }

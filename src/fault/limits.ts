@@ -1,10 +1,10 @@
 /** Faults that leave no room for the target alone: a limit of its process, and a quota of its directory. */
-import { readdir, readFile, stat } from 'node:fs/promises'
-import path from 'node:path'
+import { readFile } from 'node:fs/promises'
 import { InternalError } from '../errors.js'
 import { probeWrite } from '../evidence/probe.js'
 import { command } from '../sandbox/command.js'
 import type { FaultKind, FaultWorld } from './fault.js'
+import { walk } from './tree.js'
 
 export const fileSize: FaultKind = {
   kind: 'file-size',
@@ -48,10 +48,7 @@ async function setLimit(world: FaultWorld, pid: number, limit: string): Promise<
 }
 
 async function largestFile(directory: string): Promise<number> {
-  const sizes = await Promise.all(
-    (await readdir(directory)).map(async (name) => (await stat(path.join(directory, name))).size),
-  )
-  return Math.max(0, ...sizes)
+  return Math.max(...(await walk(directory)).map(({ size }) => size))
 }
 
 export const qgroup: FaultKind = {

@@ -2,14 +2,13 @@
  * Faults that take the permission to write away. A descriptor that is already open keeps writing after a chmod
  * (POSIX), so a scenario has to make the target open, create or rename; `chattr +i` bites at once: chattr(1).
  *
- * Nothing here follows a symlink: modes are changed through descriptors opened with O_NOFOLLOW.
+ * Nothing here follows a symlink: see tree.ts.
  */
-import { constants } from 'node:fs'
-import { chmod as chmodFile, lchown, lstat, open, readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { type ProbeResult, probeCreate, probeOpen } from '../evidence/probe.js'
 import { command } from '../sandbox/command.js'
 import type { FaultKind, FaultWorld, Parameters } from './fault.js'
+import { change, type Entry, walk } from './tree.js'
 
 type Scope = 'files' | 'directory' | 'all'
 
@@ -19,13 +18,6 @@ const SCOPE = {
   default: 'all',
   about: "What it applies to: the target's files, the directory itself, or both",
 } as const
-
-interface Entry {
-  readonly path: string
-  readonly mode: number
-  readonly uid: number
-  readonly gid: number
-}
 
 export const chmod: FaultKind = {
   kind: 'chmod',
@@ -44,18 +36,20 @@ export const chmod: FaultKind = {
     },
   },
   async inject(world, parameters) {
-    const saved = await entries(world.volume.data, parameters.scope as Scope)
+    const { data } = world.volume
+    const saved = await entries(data, parameters.scope as Scope)
     const none = parameters.mode === '000'
     // the directory last, and first when it is healed: with mode 000 its own user cannot reach anything in it
-    for (const entry of saved.toReversed()) await changeMode(entry.path, none ? 0 : entry.mode & ~0o222)
+    for (const entry of saved.toReversed())
+      await change(data, entry, { mode: none ? 0 : entry.mode & ~0o222 })
     return {
       detail: `chmod ${parameters.mode} of ${saved.length} entries (${parameters.scope})`,
       stopsReads: none,
       blocks: blocksOf(parameters),
       probe: () => probeEntries(world, saved),
       async heal() {
-        for (const entry of saved) await changeMode(entry.path, entry.mode)
-        await giveWriteBack(world.volume.data, saved)
+        for (const entry of saved) await change(data, entry, entry)
+        await giveWriteBack(data, saved)
         return `the modes of ${saved.length} entries put back`
       },
     }
@@ -71,20 +65,17 @@ export const chown: FaultKind = {
   needs: ['root', 'other-user'],
   parameters: { scope: SCOPE },
   async inject(world, parameters) {
-    const saved = await entries(world.volume.data, parameters.scope as Scope)
+    const { data } = world.volume
+    const saved = await entries(data, parameters.scope as Scope)
     for (const entry of saved) {
-      await lchown(entry.path, 0, 0)
-      await changeMode(entry.path, (entry.mode | 0o444) & ~0o022)
+      await change(data, entry, { mode: (entry.mode | 0o444) & ~0o022, owner: { uid: 0, gid: 0 } })
     }
     return {
       detail: `${saved.length} entries (${parameters.scope}) belong to root`,
       blocks: blocksOf(parameters),
       probe: () => probeEntries(world, saved),
       async heal() {
-        for (const entry of saved) {
-          await lchown(entry.path, entry.uid, entry.gid)
-          await changeMode(entry.path, entry.mode)
-        }
+        for (const entry of saved) await change(data, entry, { mode: entry.mode, owner: entry })
         return `the owners of ${saved.length} entries put back`
       },
     }
@@ -100,12 +91,14 @@ export const immutable: FaultKind = {
   needs: ['immutable'],
   parameters: { scope: { ...SCOPE, default: 'files' } },
   async inject(world, parameters) {
-    const paths = (await entries(world.volume.data, parameters.scope as Scope)).map((entry) => entry.path)
+    const { data } = world.volume
+    const saved = await entries(data, parameters.scope as Scope)
+    const paths = saved.map(({ name }) => path.join(data, name))
     await command('chattr', '+i', ...paths)
     return {
       detail: `chattr +i of ${paths.length} entries (${parameters.scope})`,
       blocks: blocksOf(parameters),
-      probe: () => probePaths(world, paths),
+      probe: () => probeEntries(world, saved),
       async heal() {
         await command('chattr', '-i', ...paths)
         return `chattr -i of ${paths.length} entries`
@@ -118,54 +111,26 @@ function blocksOf({ scope }: Parameters): 'files' | 'directory' | undefined {
   return scope === 'files' || scope === 'directory' ? scope : undefined
 }
 
-/** The directory itself (first) and the regular files in it, as far as the scope goes. */
+/** The directory itself (first) and the regular files below it, as far as the scope goes. */
 async function entries(directory: string, scope: Scope): Promise<Entry[]> {
-  const names = scope === 'directory' ? [] : await readdir(directory, { recursive: true })
-  const paths = [
-    ...(scope === 'files' ? [] : [directory]),
-    ...names.map((name) => path.join(directory, name)),
-  ]
-  const found: Entry[] = []
-  for (const each of paths) {
-    const stat = await lstat(each)
-    if (stat.isFile() || (stat.isDirectory() && scope !== 'files')) {
-      found.push({ path: each, mode: stat.mode & 0o7777, uid: stat.uid, gid: stat.gid })
-    }
-  }
-  return found
-}
-
-/** open(2): asks for no permission on the file. Node has no name for it. */
-const O_PATH = 0o10000000
-
-async function changeMode(file: string, mode: number): Promise<void> {
-  const handle = await open(file, O_PATH | constants.O_NOFOLLOW)
-  try {
-    await chmodFile(`/proc/self/fd/${handle.fd}`, mode)
-  } finally {
-    await handle.close()
-  }
+  const all = await walk(directory)
+  if (scope === 'directory') return all.slice(0, 1)
+  return scope === 'files' ? all.filter(({ isDirectory }) => !isDirectory) : all
 }
 
 /** What was made while the fault was on may have inherited it: SQLite gives its new files the mode of the database. */
 async function giveWriteBack(directory: string, saved: readonly Entry[]): Promise<void> {
-  const known = new Set(saved.map((entry) => entry.path))
+  const known = new Set(saved.map(({ name }) => name))
   for (const entry of await entries(directory, 'files')) {
-    if (!known.has(entry.path)) await changeMode(entry.path, entry.mode | 0o200)
+    if (!known.has(entry.name)) await change(directory, entry, { mode: entry.mode | 0o200 })
   }
 }
 
-function probeEntries(world: FaultWorld, saved: readonly Entry[]): Promise<ProbeResult | undefined> {
-  return probePaths(
-    world,
-    saved.map((entry) => entry.path),
-  )
-}
-
-async function probePaths(world: FaultWorld, paths: readonly string[]): Promise<ProbeResult | undefined> {
-  for (const each of paths) {
-    const probe = each === world.volume.data ? probeCreate : probeOpen
-    const result = await probe(world.asTarget, each)
+async function probeEntries(world: FaultWorld, saved: readonly Entry[]): Promise<ProbeResult | undefined> {
+  const { data } = world.volume
+  for (const { name, isDirectory } of saved) {
+    const probe = isDirectory ? probeCreate : probeOpen
+    const result = await probe(world.asTarget, path.join(data, name))
     if (result !== undefined) return result
   }
   return undefined
