@@ -19,46 +19,56 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { crc32c } from '../dist/lightning/crc32c.js'
 import { Store } from '../dist/lightning/index.js'
+import { median, ratio, row } from './figures.js'
 
-const dir = mkdtempSync(join(process.argv[2] ?? tmpdir(), 'bench-'))
-const megabytes = Number(process.argv[3] ?? 500)
-const ROUNDS = 5
-const APPENDS = 1000
+const [, , parent = tmpdir(), megabytes = '500', part] = process.argv
+const dir = mkdtempSync(join(parent, 'bench-'))
+const ROUNDS = 9
+const APPENDS = 500
+/** A put of 100 bytes under a key of 13 appends as much. */
+const FRAME = 152
 const value = Buffer.alloc(100, 'v')
 
 try {
-  if (process.argv[4] === 'memory') await memory()
-  else {
+  if (part === 'memory') {
+    await memory()
+  } else {
     await appends()
-    await recovery()
-    const script = fileURLToPath(import.meta.url)
-    process.stdout.write(execFileSync(process.execPath, ['--expose-gc', script, dir, '0', 'memory']))
+    for (const size of [1000, 4096]) await recovery(size)
+    const again = [fileURLToPath(import.meta.url), dir, '0', 'memory']
+    process.stdout.write(execFileSync(process.execPath, ['--expose-gc', ...again]))
   }
 } finally {
   rmSync(dir, { recursive: true })
 }
 
-/** Rounds take turns, so that a busy moment of the disk hits all alike; the median counts. */
+/** Rounds take turns and each gives a ratio of its own, so that a busy moment of the disk hits both sides. */
 async function appends() {
   const rates = { bare: [], one: [], many: [] }
-  for (let round = 0; round < ROUNDS; round++) {
-    rates.bare.push(bareAppends(join(dir, `bare-${round}`)))
-    rates.one.push(await storeAppends(join(dir, `one-${round}`), 1))
-    rates.many.push(await storeAppends(join(dir, `many-${round}`), 64))
+  // The first round warms the compiler up.
+  for (let round = 0; round <= ROUNDS; round++) {
+    const bare = bareAppends(join(dir, `bare-${round}`))
+    const one = await storeAppends(join(dir, `one-${round}`), 1)
+    const many = await storeAppends(join(dir, `many-${round}`), 64)
+    if (round === 0) continue
+    rates.bare.push(bare)
+    rates.one.push(one)
+    rates.many.push(many)
   }
-  const [bare, one, many] = [median(rates.bare), median(rates.one), median(rates.many)]
-  report('write + fdatasync, bare loop', `${bare.toFixed(0)}/s`)
-  report('durable put, one writer', `${one.toFixed(0)}/s`, one / bare, 'of the bare loop')
-  report('durable put, 64 writers', `${many.toFixed(0)}/s`, many / one, 'of one writer')
+  const { bare, one, many } = rates
+  row('write + fdatasync, a bare loop', perSecond(bare))
+  row('durable put, one writer', perSecond(one))
+  row('durable put, 64 writers', perSecond(many))
+  ratio('one writer to the bare loop', quotients(one, bare), '>= 0.9')
+  ratio('64 writers to one', quotients(many, one), '>= 10')
 }
 
-/** As many bytes as a put of the same value appends. */
 function bareAppends(path) {
-  const bytes = Buffer.alloc(152, 'v')
+  const bytes = Buffer.alloc(FRAME, 'v')
   const fd = openSync(path, 'w')
   const seconds = time(() => {
     for (let i = 0; i < APPENDS; i++) {
-      writeSync(fd, bytes, 0, bytes.length, i * bytes.length)
+      writeSync(fd, bytes, 0, FRAME, i * FRAME)
       fdatasyncSync(fd)
     }
   })
@@ -72,8 +82,7 @@ async function storeAppends(path, writers) {
   const seconds = await timeAsync(() =>
     Promise.all(
       Array.from({ length: writers }, async (_, writer) => {
-        for (let i = writer; i < count; i += writers)
-          await store.put(`key-${String(i).padStart(9, '0')}`, value)
+        for (let i = writer; i < count; i += writers) await store.put(keyOf(i), value)
       }),
     ),
   )
@@ -81,37 +90,31 @@ async function storeAppends(path, writers) {
   return count / seconds
 }
 
-async function recovery() {
-  for (const size of [1000, 4096]) await recoveryOf(size)
-}
-
-async function recoveryOf(size) {
+async function recovery(size) {
   const path = join(dir, `recovery-${size}`)
   const store = await Store.open(path, { reserveSize: 0 })
   const large = Buffer.alloc(size, 'v')
-  const count = (megabytes * 1_000_000) / (size + 30)
+  const count = (Number(megabytes) * 1_000_000) / size
   for (let i = 0; i < count; i += 1000) {
-    const puts = []
-    for (let j = i; j < i + 1000; j++) puts.push(store.put(`key-${String(j).padStart(9, '0')}`, large))
-    await Promise.all(puts)
+    await Promise.all(Array.from({ length: 1000 }, (_, j) => store.put(keyOf(i + j), large)))
   }
   const { bytes } = store.stats()
   await store.close()
   const floors = []
   const opens = []
-  for (let round = 0; round < ROUNDS; round++) {
-    floors.push(time(() => checksumFiles(path)))
-    opens.push(
-      await timeAsync(async () => {
-        const opened = await Store.open(path, { readOnly: true })
-        await opened.close()
-      }),
-    )
+  for (let round = 0; round < 5; round++) {
+    floors.push(bytes / 1_000_000 / time(() => checksumFiles(path)))
+    opens.push(bytes / 1_000_000 / (await timeAsync(() => openAndClose(path))))
   }
   rmSync(path, { recursive: true })
-  const rate = (seconds) => `${(bytes / 1_000_000 / seconds).toFixed(0)} MB/s`
-  report(`read + CRC-32C, values of ${size}`, rate(median(floors)))
-  report(`recovery, values of ${size}`, rate(median(opens)), median(floors) / median(opens), 'of that')
+  row(`read + CRC-32C of a log, values of ${size} bytes`, `${median(floors).toFixed(0)} MB/s`)
+  row(`recovery of that log`, `${median(opens).toFixed(0)} MB/s`)
+  ratio('recovery to read + CRC-32C', quotients(opens, floors), '>= 0.7')
+}
+
+async function openAndClose(path) {
+  const store = await Store.open(path, { readOnly: true })
+  await store.close()
 }
 
 function checksumFiles(path) {
@@ -126,22 +129,23 @@ function checksumFiles(path) {
   }
 }
 
-/** In a process of its own, with a heap that nothing else has touched. */
+/** In a process of its own, whose heap nothing else has touched. */
 async function memory() {
   const keys = 500_000
   const path = join(dir, 'memory')
   const store = await Store.open(path, { reserveSize: 0 })
   for (let i = 0; i < keys; i += 1000) {
-    const puts = []
-    for (let j = i; j < i + 1000; j++) puts.push(['put', `key-${String(j).padStart(9, '0')}`, 'v'])
-    await store.batch(puts)
+    await store.batch(Array.from({ length: 1000 }, (_, j) => ['put', keyOf(i + j), 'v']))
   }
   await store.close()
   const before = used()
   const opened = await Store.open(path)
-  const perKey = (used() - before) / keys
-  report('memory a key of 13 bytes', `${perKey.toFixed(0)} bytes`)
+  row('memory for a key of 13 bytes', `${((used() - before) / keys).toFixed(0)} bytes`)
   await opened.close()
+}
+
+function keyOf(i) {
+  return `key-${String(i).padStart(9, '0')}`
 }
 
 function used() {
@@ -162,11 +166,10 @@ async function timeAsync(work) {
   return (performance.now() - start) / 1000
 }
 
-function median(list) {
-  return list.toSorted((a, b) => a - b)[list.length >> 1]
+function quotients(over, under) {
+  return over.map((rate, i) => rate / under[i])
 }
 
-function report(what, figure, ratio, of) {
-  const comparison = ratio === undefined ? '' : `   ${ratio.toFixed(2)}x ${of}`
-  process.stdout.write(`${what.padEnd(32)}${figure.padStart(14)}${comparison}\n`)
+function perSecond(rates) {
+  return `${median(rates).toFixed(0)} a second`
 }

@@ -289,15 +289,17 @@ export class Store {
   async #openForWriting(): Promise<void> {
     const { dir } = this.#log
     let lock: Lock | undefined
+    let log: Log | undefined
     try {
       lock = takeLock(dir, this.#reserve)
-      const log = await Log.load(dir, this.#segmentSize, true)
-      withRoom({ makeRoom: () => this.#reserve.release() }, () => log.repair())
+      log = await Log.load(dir, this.#segmentSize, true)
+      withRoom({ makeRoom: () => this.#reserve.release() }, () => log!.repair())
       this.#log.close()
       this.#log = log
       this.#lock = lock
       this.#stopped = undefined
     } catch (error) {
+      log?.close()
       lock?.release()
       this.#stopped = errorFrom(error, `open ${dir} for writing`)
     }
