@@ -7,8 +7,8 @@ const wanted = readFileSync(new URL('./packages.txt', import.meta.url), 'utf8')
   .map((line) => line.replace(/#.*/, '').trim())
   .filter((line) => line !== '')
 const missing = wanted.filter((name) => {
-  const { stdout } = spawnSync('dpkg-query', ['-W', '-f', '${db:Status-Abbrev}', name], { encoding: 'utf8' })
-  return !stdout?.startsWith('ii')
+  const { stdout } = spawnSync('dpkg-query', ['-s', name], { encoding: 'utf8' })
+  return !stdout?.includes('Status: install ok installed')
 })
 
 if (missing.length > 0) {

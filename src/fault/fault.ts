@@ -18,7 +18,7 @@ export type ParameterSpec =
       readonly about: string
     }
 
-export type ParameterValue = number | boolean | string
+type ParameterValue = number | boolean | string
 export type Parameters = Readonly<Record<string, ParameterValue>>
 
 /** What a fault may touch: the trial's own volume and the target's process, nothing else. */

@@ -37,16 +37,12 @@ export type Operation =
  * `null` nothing there; `seq` a value that proved by itself which write made it;
  * `text` a value too short to prove anything, kept whole; `corrupt` a value that nobody wrote, with the reason.
  */
-export type Observed =
-  | null
-  | { readonly seq: Seq }
-  | { readonly text: string }
-  | { readonly corrupt: string }
+export type Observed = null | { readonly seq: Seq } | { readonly text: string } | { readonly corrupt: string }
 
 /** Milliseconds since the trial began. For people and pictures: no verdict rests on it. */
 type Time = number
 
-export type Phase = 'healthy' | 'faulted' | 'healed' | 'restarted'
+type Phase = 'healthy' | 'faulted' | 'healed' | 'restarted'
 
 /**
  * What a fault does to the target, which decides the errors that a refusal may carry and the promises that apply.
@@ -56,8 +52,14 @@ export type FaultFamily = 'full' | 'read-only' | 'io'
 
 export type Event = OperationEvent | WorldEvent
 
-export type OperationEvent =
-  | { readonly type: 'invoke'; readonly time: Time; readonly id: number; readonly client: number; readonly op: Operation }
+type OperationEvent =
+  | {
+      readonly type: 'invoke'
+      readonly time: Time
+      readonly id: number
+      readonly client: number
+      readonly op: Operation
+    }
   | {
       readonly type: 'ok'
       readonly time: Time
@@ -77,7 +79,7 @@ export type OperationEvent =
       readonly error: TargetError | { readonly kind: 'timeout' | 'exit'; readonly message: string }
     }
 
-export type WorldEvent =
+type WorldEvent =
   | { readonly type: 'phase'; readonly time: Time; readonly phase: Phase }
   | {
       readonly type: 'fault'

@@ -81,7 +81,7 @@ export interface OkBody {
   readonly [field: string]: unknown
 }
 
-export interface ErrorBody {
+interface ErrorBody {
   readonly ok: false
   readonly error: TargetError
 }

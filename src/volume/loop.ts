@@ -22,7 +22,7 @@ interface LoopFileSystem {
   makeData(root: string, owner: { uid: number; gid: number }): Promise<string>
 }
 
-export function loopVolume(fileSystem: LoopFileSystem): VolumeKind {
+function loopVolume(fileSystem: LoopFileSystem): VolumeKind {
   return {
     kind: fileSystem.kind,
     title: fileSystem.title,
