@@ -5,8 +5,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { execa } from 'execa'
-import { planSteps, planTrials } from '../dist/scenario/plan.js'
 import { selectScenarios } from '../dist/scenario/load.js'
+import { planSteps, planTrials } from '../dist/scenario/plan.js'
 import { resolveTarget } from '../dist/target/resolve.js'
 import { Driver } from '../dist/trial/driver.js'
 import { Session } from '../dist/trial/session.js'
@@ -73,6 +73,15 @@ for (let round = 0; round < ROUNDS; round += 1) {
   rounds.push({ floor: await floor(), one: await tool(1), two: await tool(2) })
 }
 console.log(`${SCENARIO}, ${TRIALS} trials, ${ROUNDS} rounds, medians`)
-for (const name of ['floor', 'one', 'two']) row(name, `${Math.round(median(rounds.map((round) => round[name])))} ms`)
-ratio('trials against the floor, one worker', rounds.map(({ one, floor }) => one / floor), 'at most 1.5')
-ratio('two workers against one', rounds.map(({ one, two }) => one / two), 'at least 1.7')
+for (const name of ['floor', 'one', 'two'])
+  row(name, `${Math.round(median(rounds.map((round) => round[name])))} ms`)
+ratio(
+  'trials against the floor, one worker',
+  rounds.map(({ one, floor }) => one / floor),
+  'at most 1.5',
+)
+ratio(
+  'two workers against one',
+  rounds.map(({ one, two }) => one / two),
+  'at least 1.7',
+)

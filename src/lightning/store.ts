@@ -79,6 +79,8 @@ export class Store {
   #lock: Lock | undefined
   readonly #queue: Request[] = []
   #isScheduled = false
+  /** Whether the last commit was of one request, with no other waiting. */
+  #isAlone = true
   /** Why no write is taken: a DiskFullError until there is room, every other one until the store is opened again. */
   #stopped: LightningError | undefined
   #resuming: Promise<void> | undefined
@@ -308,12 +310,15 @@ export class Store {
   #schedule(): void {
     if (this.#isScheduled) return
     this.#isScheduled = true
-    // Not at once: whatever else this turn of the event loop asks for goes into the same commit.
-    setImmediate(() => {
+    const commit = () => {
       this.#isScheduled = false
       this.#commitGroup()
       if (this.#queue.length > 0) this.#schedule()
-    })
+    }
+    // Not at once: what else is asked for meanwhile goes into the same commit. A writer that was alone the last time
+    // does not wait for others: a turn of the event loop costs a tenth of a sync.
+    if (this.#isAlone) queueMicrotask(commit)
+    else setImmediate(commit)
   }
 
   #flush(): void {
@@ -330,6 +335,7 @@ export class Store {
     }
     const group = this.#queue.splice(0, count)
     if (group.length === 0) return
+    this.#isAlone = group.length === 1 && this.#queue.length === 0
     try {
       this.#append(group.flatMap((request) => request.writes))
       for (const request of group) request.resolve()
