@@ -3,7 +3,7 @@
  * (tracefs, event raw_syscalls/sys_exit, in an instance of its own). Root only.
  */
 
-import { existsSync, mkdirSync, readFileSync, readlinkSync, rmdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import path from 'node:path'
 import { CommandError, command } from '../sandbox/command.js'
@@ -27,20 +27,24 @@ export class KernelTrace {
   }
 
   /**
-   * @param owner names the run, so that its janitor finds what a killed sandbox left
+   * Opens the trace of a slot. The next trial in the same slot uses it again, since the kernel takes 90 ms to remove
+   * one; when the run is over, the janitor does.
+   * @param owner names the run, so that its janitor finds what is to be removed
+   * @param slot sandboxes that run at the same time have different ones
    * @param hostProc the /proc in which processes have the numbers that the kernel uses
    * @returns undefined where this host has no such trace for us
    */
-  static async open(owner: string, hostProc: string): Promise<KernelTrace | undefined> {
+  static async open(owner: string, slot: number, hostProc: string): Promise<KernelTrace | undefined> {
     if (!(await mountTracefs())) return undefined
-    const directory = path.join(
-      INSTANCES,
-      `${INSTANCE_PREFIX}${owner}-${readlinkSync(path.join(hostProc, 'self'))}`,
-    )
-    mkdirSync(directory)
+    const directory = path.join(INSTANCES, `${INSTANCE_PREFIX}${owner}-${slot}`)
     const trace = new KernelTrace(directory, hostProc)
-    trace.#write('buffer_size_kb', String(BUFFER_KIB))
-    trace.#write('options/event-fork', '1')
+    if (existsSync(directory)) {
+      trace.close() // the one before may have been killed
+    } else {
+      mkdirSync(directory)
+      trace.#write('buffer_size_kb', String(BUFFER_KIB))
+      trace.#write('options/event-fork', '1')
+    }
     return trace
   }
 
@@ -75,8 +79,10 @@ export class KernelTrace {
     this.#write(`${EVENT}/enable`, '0')
   }
 
+  /** Traces nothing and follows nobody any more. */
   close(): void {
-    rmdirSync(this.#directory)
+    this.disarm()
+    this.#write('set_event_pid', '', 'w')
   }
 
   /** The number that a process has in the innermost pid namespace: proc_pid_status(5), NSpid. */
@@ -85,9 +91,9 @@ export class KernelTrace {
     return Number(/^NSpid:.*?(\d+)$/m.exec(status)?.[1])
   }
 
-  #write(file: string, text: string): void {
-    // set_event_pid adds when it is appended to, and replaces when it is truncated
-    writeFileSync(path.join(this.#directory, file), text, { flag: file === 'set_event_pid' ? 'a' : 'w' })
+  /** set_event_pid adds when it is appended to, and replaces when it is truncated. */
+  #write(file: string, text: string, flag: 'a' | 'w' = file === 'set_event_pid' ? 'a' : 'w'): void {
+    writeFileSync(path.join(this.#directory, file), text, { flag })
   }
 }
 

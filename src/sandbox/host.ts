@@ -1,7 +1,7 @@
 /** This host for the length of a run: its isolation, its capabilities, and the janitor that outlives us. */
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { execa, type ResultPromise } from 'execa'
+import { execa } from 'execa'
 import { HostError } from '../errors.js'
 import { borrow, borrowable, giveBack, reserve } from './borrowed.js'
 import { COMMAND_PATH } from './command.js'
@@ -10,7 +10,7 @@ import type { Isolation } from './isolation.js'
 import type { SandboxFarewell, SandboxMessage, SandboxRequest } from './messages.js'
 import type { Capability, Need } from './need.js'
 import { ownerName } from './owner.js'
-import { runInSandbox } from './sandbox.js'
+import { Sandbox } from './sandbox.js'
 import { killProcessesOf } from './strays.js'
 
 const JANITOR = fileURLToPath(new URL('./janitor.js', import.meta.url))
@@ -18,7 +18,7 @@ const CAPABILITIES_TIMEOUT_MS = 60_000
 
 /** A request as its caller sees it: where it runs is the host's business. */
 type Request<R = SandboxRequest> = R extends SandboxRequest
-  ? Omit<R, 'isolation' | 'owner' | 'borrowed'>
+  ? Omit<R, 'isolation' | 'owner' | 'slot' | 'borrowed'>
   : never
 
 export interface ExchangeOptions {
@@ -27,9 +27,10 @@ export interface ExchangeOptions {
   onMessage(message: SandboxMessage, answer: (farewell: SandboxFarewell) => void): void
 }
 
-/** In an object, since a promise that is returned is awaited. */
+/** The process that outlives us. */
 interface Janitor {
-  readonly child: ResultPromise
+  /** Lets it do its work; false where it was killed before that was done. */
+  finish(): Promise<boolean>
 }
 
 export class Host {
@@ -37,6 +38,9 @@ export class Host {
   readonly #owner: string
   readonly #lender: string | undefined
   readonly #janitor: Janitor | undefined
+  #spare: Sandbox | undefined
+  #slots = 0
+  readonly #freeSlots: number[] = []
 
   private constructor(
     isolation: Isolation,
@@ -70,17 +74,33 @@ export class Host {
     return this.isolation === 'none' ? 1 : Number.POSITIVE_INFINITY
   }
 
-  /** Runs one request in a sandbox of its own. @throws SandboxError, InternalError: see runInSandbox */
+  /** Runs one request in a sandbox of its own. @throws SandboxError, InternalError: see Sandbox.exchange */
   async exchange(request: Request, options: ExchangeOptions): Promise<void> {
-    const common = { isolation: this.isolation, owner: this.#owner }
-    if (this.#lender === undefined) return runInSandbox({ ...request, ...common }, options)
-    const borrowed = await borrow(this.#lender, this.#owner)
+    const slot = this.#freeSlots.pop() ?? this.#slots++
+    const common = { isolation: this.isolation, owner: this.#owner, slot }
     try {
-      await runInSandbox({ ...request, ...common, borrowed }, options)
+      if (this.#lender === undefined) return await this.#exchangeAhead({ ...request, ...common }, options)
+      const borrowed = await borrow(this.#lender, this.#owner)
+      try {
+        await new Sandbox(this.isolation, this.#owner).exchange({ ...request, ...common, borrowed }, options)
+      } finally {
+        await killProcessesOf((owner) => owner === this.#owner)
+        await giveBack(borrowed)
+      }
     } finally {
-      await killProcessesOf((owner) => owner === this.#owner)
-      await giveBack(borrowed)
+      this.#freeSlots.push(slot)
     }
+  }
+
+  /** To start a sandbox takes longer than most steps of a trial: the next one is started while this one works. */
+  async #exchangeAhead(request: SandboxRequest, options: ExchangeOptions): Promise<void> {
+    const sandbox = this.#spare ?? new Sandbox(this.isolation, this.#owner)
+    this.#spare = undefined
+    const onMessage: ExchangeOptions['onMessage'] = (message, answer) => {
+      if (request.kind === 'trial') this.#spare ??= new Sandbox(this.isolation, this.#owner)
+      options.onMessage(message, answer)
+    }
+    await sandbox.exchange(request, { ...options, onMessage })
   }
 
   /** Tries each need for real. */
@@ -100,10 +120,12 @@ export class Host {
     return found
   }
 
-  /** Lets the janitor do its work and waits until it is done. */
+  /** Lets the janitor do its work and waits until it is done. Where it was killed, another one does it. */
   async close(): Promise<void> {
-    this.#janitor?.child.stdin?.end()
-    await this.#janitor?.child
+    await this.#spare?.close()
+    if (this.#janitor === undefined || (await this.#janitor.finish())) return
+    const another = await startJanitor(this.isolation, this.#owner, this.#lender)
+    await another.finish()
   }
 }
 
@@ -122,6 +144,7 @@ async function startJanitor(
     ...(lender === undefined ? [] : [lender]),
   ]
   const child = execa(program!, args, {
+    reject: false,
     detached: true,
     cwd: '/',
     buffer: false,
@@ -130,6 +153,12 @@ async function startJanitor(
     stderr: 'ignore',
     env: { PATH: COMMAND_PATH },
   })
+  child.stdin.on('error', () => {}) // it was killed: its exit tells so
   await Promise.race([once(child.stdout, 'data'), child])
-  return { child }
+  return {
+    async finish() {
+      child.stdin.end()
+      return (await child).exitCode === 0
+    },
+  }
 }

@@ -30,9 +30,10 @@ function send(message: SandboxMessage): void {
 }
 
 async function trial(request: Extract<SandboxRequest, { kind: 'trial' }>, world: World): Promise<void> {
-  const { owner, keep } = request
+  const { owner, slot, keep } = request
   const { trial, identity } = await prepare(request.trial, world)
-  const trace = world.hostProc === undefined ? undefined : await KernelTrace.open(owner, world.hostProc)
+  const { hostProc } = world
+  const trace = hostProc === undefined ? undefined : await KernelTrace.open(owner, slot, hostProc)
   const batch = new EventBatch((events) => send({ events }))
   try {
     const finished = await runTrial(trial, { world, identity, trace, emit: (event) => batch.add(event) })

@@ -29,7 +29,8 @@ async function sweep(isOver: (owner: string) => boolean): Promise<void> {
   for (const lender of lenders) {
     for (const name of (await list(lender)).filter(isOurs)) await giveBackOurs(path.join(lender, name))
   }
-  for (const name of (await list(INSTANCES)).filter(isOurs)) await removeInstance(path.join(INSTANCES, name))
+  const instances = (await list(INSTANCES)).filter(isOurs)
+  await Promise.all(instances.map((name) => removeInstance(path.join(INSTANCES, name))))
 }
 
 /** What another user's run left can be removed by that user only. */

@@ -1,14 +1,12 @@
 /** Nothing stays behind, whichever of our processes is killed, and whenever. */
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { mountTracefs } from '../evidence/kernel-trace.js'
 import { BIN, has, IDENTITIES } from '../testing/cli.js'
 import { type Container, startContainer } from '../testing/container.js'
 import { allEnded, HostWatch, MARK, marked } from '../testing/leftovers.js'
-
-/** By then a run of one trial is over, when nothing else is going on. */
-const LENGTH_MS = 2500
 
 const loopDevices = has('mkfs.ext4') && process.geteuid?.() === 0
 
@@ -38,10 +36,11 @@ test('without namespaces, 15 kills at random moments of permissions/mode-000 lea
 })
 
 async function killMany(kills: number, argv: readonly string[], host: HostWatch): Promise<void> {
+  const length = await undisturbed(argv, host)
   /** How often each of our programs was killed. */
   const killed = new Map<string, number>()
   for (let kill = 0; kill < kills; kill += 1) {
-    const moment = ((kill + Math.random()) / kills) * LENGTH_MS
+    const moment = ((kill + Math.random()) / kills) * length
     const { pid, victim } = await killOnce(argv, host, moment, killed)
     killed.set(victim, (killed.get(victim) ?? 0) + 1)
     expect(await host.left(pid), `after kill ${kill} of ${victim}`).toEqual([])
@@ -50,6 +49,14 @@ async function killMany(kills: number, argv: readonly string[], host: HostWatch)
   expect([...killed.keys()]).toEqual(
     expect.arrayContaining(['inside.js', 'lightning-chaos.js', 'lightning.js']),
   )
+}
+
+/** @returns how long a run takes that nobody kills, in milliseconds */
+async function undisturbed([program, ...args]: readonly string[], host: HostWatch): Promise<number> {
+  const started = performance.now()
+  const env = { ...process.env, HOME: '/nonexistent', TMPDIR: host.temporary }
+  await once(spawn(program!, args, { cwd: '/', stdio: 'ignore', env }), 'exit')
+  return performance.now() - started
 }
 
 /**

@@ -8,6 +8,8 @@ interface Common {
   readonly isolation: Isolation
   /** Names this run, so that what a killed sandbox left can be found. */
   readonly owner: string
+  /** Sandboxes that run at the same time have different ones, from 0; what a slot has is used again. */
+  readonly slot: number
   /** The directory to work in where there are no namespaces. */
   readonly borrowed?: string
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { ChaosError, type ExitCode, InternalError } from '../errors.js'
 import { COMMAND_PATH, workingDirectory } from './command.js'
-import { isolationPrefix } from './isolation.js'
+import { type Isolation, isolationPrefix } from './isolation.js'
 import type { SandboxFarewell, SandboxMessage, SandboxRequest } from './messages.js'
 import { OWNER_VARIABLE } from './strays.js'
 
@@ -33,46 +33,85 @@ export interface SandboxOptions {
   onMessage(message: SandboxMessage, answer: (farewell: SandboxFarewell) => void): void
 }
 
-/**
- * Runs one request in a sandbox of its own.
- * @throws SandboxError where the sandboxed process reported one; SandboxTimeout; InternalError where it died
- */
-export async function runInSandbox(request: SandboxRequest, options: SandboxOptions): Promise<void> {
-  const [program, ...prefix] = [...isolationPrefix(request.isolation), process.execPath, INSIDE]
-  const child = execa(program!, prefix, {
-    reject: false,
-    buffer: false,
-    stdin: 'pipe',
-    stdout: 'pipe',
-    stderr: 'pipe',
-    // a session of its own, so that Ctrl-C reaches us alone, and we decide what becomes of it
-    detached: true,
-    cwd: workingDirectory(),
-    timeout: options.timeoutMs,
-    killSignal: 'SIGKILL',
-    cancelSignal: options.signal,
-    env: { PATH: COMMAND_PATH, [OWNER_VARIABLE]: request.owner },
-  })
-  const say = (line: SandboxRequest | SandboxFarewell) => child.stdin.write(`${JSON.stringify(line)}\n`)
-  child.stdin.on('error', () => {}) // the process is gone: its exit tells why
-  let stderr = ''
-  child.stderr.on('data', (chunk: Buffer) => {
-    stderr = (stderr + chunk.toString()).slice(-4096)
-  })
-  say(request)
-  let reported: SandboxError | undefined
-  for await (const line of createInterface({ input: child.stdout })) {
-    const message = JSON.parse(line) as SandboxMessage
-    if ('error' in message) reported = fromReport(message.error)
-    else options.onMessage(message, say)
+/** The process inside a sandbox, which waits for its one request. */
+export class Sandbox {
+  readonly #child
+  #stderr = ''
+
+  /** @param owner names the run */
+  constructor(isolation: Isolation, owner: string) {
+    const [program, ...args] = [...isolationPrefix(isolation), process.execPath, INSIDE]
+    this.#child = execa(program!, args, {
+      reject: false,
+      buffer: false,
+      stdin: 'pipe',
+      stdout: 'pipe',
+      stderr: 'pipe',
+      // a session of its own, so that Ctrl-C reaches us alone, and we decide what becomes of it
+      detached: true,
+      cwd: workingDirectory(),
+      env: { PATH: COMMAND_PATH, [OWNER_VARIABLE]: owner },
+    })
+    this.#child.stdin.on('error', () => {}) // the process is gone: its exit tells why
+    this.#child.stderr.on('data', (chunk: Buffer) => {
+      this.#stderr = (this.#stderr + chunk.toString()).slice(-4096)
+    })
   }
-  const { exitCode, timedOut, isCanceled, shortMessage } = await child
-  options.signal.throwIfAborted()
-  if (reported !== undefined) throw reported
-  if (timedOut)
-    throw new SandboxTimeout(`the sandbox did not end within ${options.timeoutMs} ms, and was killed`)
-  if (exitCode !== 0 || isCanceled) {
-    throw new InternalError(`the sandbox died: ${stderr.trim() || shortMessage || `exit code ${exitCode}`}`)
+
+  /**
+   * Has one request done, to the end of the process.
+   * @throws SandboxError where the sandboxed process reported one; SandboxTimeout; InternalError where it died
+   */
+  async exchange(request: SandboxRequest, { timeoutMs, signal, onMessage }: SandboxOptions): Promise<void> {
+    let timedOut = false
+    const timer = setTimeout(() => {
+      timedOut = true
+      this.#kill()
+    }, timeoutMs)
+    const onAbort = () => this.#kill()
+    signal.addEventListener('abort', onAbort)
+    if (signal.aborted) onAbort()
+    try {
+      const reported = await this.#talk(request, onMessage)
+      const { exitCode, shortMessage } = await this.#child
+      signal.throwIfAborted()
+      if (reported !== undefined) throw reported
+      if (timedOut) throw new SandboxTimeout(`the sandbox did not end within ${timeoutMs} ms, and was killed`)
+      if (exitCode !== 0) {
+        throw new InternalError(
+          `the sandbox died: ${this.#stderr.trim() || shortMessage || `exit code ${exitCode}`}`,
+        )
+      }
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  /** Ends a sandbox that was never asked anything. */
+  async close(): Promise<void> {
+    this.#child.stdin.end()
+    await this.#child
+  }
+
+  async #talk(
+    request: SandboxRequest,
+    onMessage: SandboxOptions['onMessage'],
+  ): Promise<SandboxError | undefined> {
+    const say = (line: SandboxRequest | SandboxFarewell) =>
+      this.#child.stdin.write(`${JSON.stringify(line)}\n`)
+    say(request)
+    let reported: SandboxError | undefined
+    for await (const line of createInterface({ input: this.#child.stdout })) {
+      const message = JSON.parse(line) as SandboxMessage
+      if ('error' in message) reported = fromReport(message.error)
+      else onMessage(message, say)
+    }
+    return reported
+  }
+
+  #kill(): void {
+    this.#child.kill('SIGKILL')
   }
 }
 
