@@ -21,7 +21,7 @@ export const fileSize: FaultKind = {
     if (pid === undefined)
       throw new InternalError('file-size limits a running process, and no target is running')
     const limit = (await largestFile(world.volume.data)) + Number(parameters.room)
-    await setLimit(world, pid, String(limit))
+    await setFileSize(world, pid, String(limit))
     return {
       detail: `no file may grow beyond ${limit} bytes`,
       async probe() {
@@ -34,7 +34,7 @@ export const fileSize: FaultKind = {
         )
       },
       async heal() {
-        await setLimit(world, pid, 'unlimited')
+        await setFileSize(world, pid, 'unlimited')
         return 'the limit lifted'
       },
     }
@@ -42,7 +42,7 @@ export const fileSize: FaultKind = {
 }
 
 /** prlimit(2) on another process wants the same user, so it runs as the target. Only the soft limit moves. */
-async function setLimit(world: FaultWorld, pid: number, limit: string): Promise<void> {
+async function setFileSize(world: FaultWorld, pid: number, limit: string): Promise<void> {
   const [file, ...args] = world.asTarget(['prlimit', '--pid', String(pid), `--fsize=${limit}:`])
   await command(file!, ...args)
 }
@@ -67,24 +67,26 @@ export const qgroup: FaultKind = {
     await command('btrfs', 'quota', 'enable', root)
     await command('btrfs', 'quota', 'rescan', '-w', root)
     await command('sync', '--file-system', data)
-    const limit = (await usage(data)) + Number(parameters.leave)
-    await command('btrfs', 'qgroup', 'limit', String(limit), data)
+    const { id, bytes } = await qgroupOf(data)
+    const limit = bytes + Number(parameters.leave)
+    // by its number and the path of the root: a call on the subvolume itself would count against its own quota
+    const setLimit = (to: string) => command('btrfs', 'qgroup', 'limit', to, id, root)
+    await setLimit(String(limit))
     return {
       detail: `quota of ${limit} bytes, of which ${Number(parameters.leave)} are free`,
       probe: () => probeWrite(world.asTarget, data),
       async heal() {
-        await command('btrfs', 'qgroup', 'limit', 'none', data)
+        await setLimit('none')
         return 'the quota lifted'
       },
     }
   },
 }
 
-/** Bytes that count against the quota of a subvolume: the second column of `btrfs qgroup show`. */
-async function usage(data: string): Promise<number> {
+/** The qgroup of a subvolume, and the bytes that count against it: the first columns of `btrfs qgroup show`. */
+async function qgroupOf(data: string): Promise<{ readonly id: string; readonly bytes: number }> {
   const rows = await command('btrfs', 'qgroup', 'show', '--raw', '-f', data)
-  const referenced = /^\d+\/\d+\s+(\d+)/m.exec(rows)?.[1]
-  if (referenced === undefined)
-    throw new InternalError(`no usage in the output of btrfs qgroup show: ${rows}`)
-  return Number(referenced)
+  const [, id, referenced] = /^(\d+\/\d+)\s+(\d+)/m.exec(rows) ?? []
+  if (id === undefined) throw new InternalError(`no usage in the output of btrfs qgroup show: ${rows}`)
+  return { id, bytes: Number(referenced) }
 }
