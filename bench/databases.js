@@ -84,8 +84,13 @@ for (let round = 0; round < ROUNDS; round++) {
   }
 }
 rmSync(parent, { recursive: true })
-for (const [name, each] of Object.entries(rates)) row(name, `${Math.round(median(each))} durable appends a second`)
+for (const [name, each] of Object.entries(rates))
+  row(name, `${Math.round(median(each))} durable appends a second`)
 for (const [name, each] of Object.entries(rates)) {
   if (name === 'lightning') continue
-  ratio(`lightning against ${name}`, rates.lightning.map((rate, i) => rate / each[i]), 'above 1')
+  ratio(
+    `lightning against ${name}`,
+    rates.lightning.map((rate, i) => rate / each[i]),
+    'above 1',
+  )
 }
