@@ -31,6 +31,7 @@ async function liveProgress(output: Output): Promise<Progress> {
   const { default: ora, spinners } = await import('ora')
   const { chalk, width, stream } = output
   const spinner: Ora = ora({
+    isEnabled: true,
     stream,
     // Coloured here: ora's own chalk does not know what the screen decided.
     spinner: { ...spinners.dots, frames: spinners.dots.frames.map((frame) => chalk.cyan(frame)) },
