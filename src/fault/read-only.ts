@@ -40,7 +40,7 @@ export const fsError: FaultKind = {
   parameters: {},
   healsStopped: true,
   async inject(world) {
-    const { device } = world.volume
+    const device = await world.volume.device?.()
     if (device === undefined) throw new InternalError('fs-error needs a volume on a block device')
     const trigger = path.join('/sys/fs/ext4', path.basename(device), 'trigger_fs_error')
     await writeFile(trigger, 'lightning-chaos')

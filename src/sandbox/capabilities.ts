@@ -74,9 +74,10 @@ const CHECKS: Readonly<Record<Need, (world: World) => Promise<void>>> = {
     if (uid === 0) throw new HostError(`targets run as ${description} here`)
   },
   'fs-error': (world) =>
-    withVolume(world, 'ext4', ({ device }) =>
-      access(path.join('/sys/fs/ext4', path.basename(device ?? ''), 'trigger_fs_error'), constants.W_OK),
-    ),
+    withVolume(world, 'ext4', async (volume) => {
+      const device = (await volume.device?.()) ?? ''
+      await access(path.join('/sys/fs/ext4', path.basename(device), 'trigger_fs_error'), constants.W_OK)
+    }),
   prlimit: ({ isolation }) =>
     runAsTarget(isolation, ['prlimit', '--fsize=4096:', 'env', '--ignore-signal=XFSZ', 'true']),
   async 'kernel-trace'({ hostProc }) {

@@ -67,7 +67,7 @@ async function mountImage(
     root,
     data,
     probes: await ownedDirectory(root, 'probes', owner),
-    device: await deviceOf(root),
+    device: () => deviceOf(root),
     under,
     space: () => spaceOf(root),
     async remount() {

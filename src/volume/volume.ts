@@ -33,8 +33,8 @@ export interface MountedVolume {
   readonly data: string
   /** Beside it, a directory of the target's user for probes, so that they leave the target's files alone. */
   readonly probes: string
-  /** The block device, of the loop kinds. */
-  readonly device?: string
+  /** The block device, of the loop kinds. It may be another one after each `remount`. */
+  device?(): Promise<string>
   /** The directory that holds the backing image, of the loop kinds. */
   readonly under?: string
   space(): Promise<VolumeSpace>
