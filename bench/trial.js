@@ -5,6 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { execa } from 'execa'
+import { RUNNER } from '../dist/history/events.js'
 import { selectScenarios } from '../dist/scenario/load.js'
 import { planSteps, planTrials } from '../dist/scenario/plan.js'
 import { resolveTarget } from '../dist/target/resolve.js'
@@ -16,7 +17,6 @@ import { median, ratio, row } from './figures.js'
 const SCENARIO = 'diskfull/neighbour'
 const TRIALS = 10
 const ROUNDS = 3
-const RUNNER = -1
 
 const silent = { record() {} }
 const [{ scenario }] = await selectScenarios([SCENARIO])

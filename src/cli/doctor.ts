@@ -1,5 +1,5 @@
 /** `doctor`: what this host can do, each thing tried for real. */
-import { ExitCode as Exit, type ExitCode, HostError } from '../errors.js'
+import { ExitCode, HostError } from '../errors.js'
 import { atSpaces, type Cell, type Column, renderGrid } from '../report/grid.js'
 import { Host } from '../sandbox/host.js'
 import type { Isolation } from '../sandbox/isolation.js'
@@ -21,7 +21,9 @@ export async function doctor(
 ): Promise<ExitCode> {
   const diagnosis = await withStopSignal((signal) => diagnose(options.isolation, signal))
   out.write(options.json ? `${JSON.stringify(diagnosis, null, 2)}\n` : table(diagnosis, out))
-  return diagnosis.capabilities.some(({ need, ok }) => need === 'tmpfs' && ok) ? Exit.gateMet : Exit.host
+  return diagnosis.capabilities.some(({ need, ok }) => need === 'tmpfs' && ok)
+    ? ExitCode.gateMet
+    : ExitCode.host
 }
 
 async function diagnose(wanted: Isolation | undefined, signal: AbortSignal): Promise<Diagnosis> {

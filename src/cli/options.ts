@@ -1,9 +1,15 @@
 /** What the values of options mean. Each throws commander's InvalidArgumentError, which names the option. */
 import { InvalidArgumentError } from 'commander'
 import { ISOLATIONS, type Isolation } from '../sandbox/isolation.js'
+import type { Limits } from '../trial/trial.js'
 
 /** Milliseconds. */
 export const DEFAULT_LIMITS = { timeout: 5000, resumeTimeout: 5000, trialTimeout: 60_000 } as const
+
+/** The limits of a trial, as the options give them. */
+export function limitsOf(options: Readonly<Record<keyof typeof DEFAULT_LIMITS, number>>): Limits {
+  return { answerMs: options.timeout, resumeMs: options.resumeTimeout, trialMs: options.trialTimeout }
+}
 
 /** A whole number of at least 1. */
 export function parseCount(text: string): number {

@@ -10,11 +10,11 @@ import { Host } from '../sandbox/host.js'
 import type { Isolation } from '../sandbox/isolation.js'
 import { type Selected, selectScenarios } from '../scenario/load.js'
 import type { Scenario } from '../scenario/schema.js'
-import { quoteCommandLine } from '../target/command-line.js'
 import { resolveTarget } from '../target/resolve.js'
 import { runCampaign } from '../trial/campaign.js'
+import { replayLine } from '../trial/replay-line.js'
 import { checkDirectory, checkFile } from './files.js'
-import { DEFAULT_LIMITS, type ReporterChoice, type TrialId } from './options.js'
+import { DEFAULT_LIMITS, limitsOf, type ReporterChoice, type TrialId } from './options.js'
 import { openOutputs } from './outputs.js'
 import { toolPackage } from './package.js'
 import { createProgress } from './progress.js'
@@ -141,7 +141,7 @@ function campaign(selected: readonly Selected[], options: Settings) {
     trials: options.trials,
     ...(options.trial === undefined ? {} : { only: options.trial }),
     workers: options.workers,
-    limits: { answerMs: options.timeout, resumeMs: options.resumeTimeout, trialMs: options.trialTimeout },
+    limits: limitsOf(options),
     gate: {
       target: options.gate,
       allowDataLoss: options.allowDataLoss ?? false,
@@ -150,11 +150,9 @@ function campaign(selected: readonly Selected[], options: Settings) {
     bail: options.bail === true ? 1 : options.bail,
     tool: toolPackage(),
     onEvents: options.onEvents,
-    replay: (scenario: Scenario, { seed, index }: TrialId) => {
+    replay: (scenario: Scenario, trial: TrialId) => {
       const source = sources.get(scenario)!
-      const name = 'file' in source ? source.file : scenario.name
-      const words = [name, '--trial', `${seed}.${index}`, ...replayArguments(options)]
-      return `npx lightning-chaos replay ${quoteCommandLine(words)}`
+      return replayLine('file' in source ? source.file : scenario.name, trial, replayArguments(options))
     },
   }
 }

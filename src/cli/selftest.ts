@@ -10,6 +10,7 @@ import type { BrokenResult, CorrectResult, SelftestResult } from '../selftest/re
 import { type CorrectTarget, correctFixture, runSelftest } from '../selftest/selftest.js'
 import { renderSelftest } from '../selftest/table.js'
 import { BUNDLED_TARGETS } from '../target/registry.js'
+import { limitsOf } from './options.js'
 import { toolPackage } from './package.js'
 import { createProgress } from './progress.js'
 import type { Screen } from './screen.js'
@@ -53,7 +54,7 @@ export async function selftest(options: SelftestVerbOptions, screen: Screen): Pr
         trials: options.trials,
         correctTrials: options.correctTrials,
         workers: options.workers,
-        limits: { answerMs: options.timeout, resumeMs: options.resumeTimeout, trialMs: options.trialTimeout },
+        limits: limitsOf(options),
         tool: toolPackage(),
         signal,
         progress: {

@@ -7,6 +7,9 @@ import type { ErrorKind, OpenMode, TargetError } from '../target/protocol.js'
 /** The number of a write, unique in its trial, from 1 upwards. With the key it identifies a value. */
 export type Seq = number
 
+/** The client number of the runner's own operations, which are no part of the workload. */
+export const RUNNER = -1
+
 export interface PutOp {
   readonly f: 'put'
   readonly key: string

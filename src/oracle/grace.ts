@@ -1,14 +1,11 @@
 /** How the target behaves: whether it answers, and with the right errors, and recovers. What the data are is model.ts. */
-import type { Event } from '../history/events.js'
+import { type Event, RUNNER } from '../history/events.js'
 import type { ErrorKind, TargetError } from '../target/protocol.js'
 import { answeredError, type Call, type Completion } from './call.js'
 import type { Circumstances, Fault } from './circumstances.js'
 import type { Ledger } from './ledger.js'
 import { promisesOf } from './promises.js'
 import { operationInWords } from './words.js'
-
-/** The client number of the runner's own operations: its deletes are there to make room. */
-const RUNNER = -1
 
 const PROCESS_VIOLATIONS = {
   crash: ['crashed', 'the target ended by itself'],
@@ -81,6 +78,7 @@ export class Grace {
     if (!faults.every((fault) => fault.family === 'full')) return
     const summary = `${what}, ${this.#when}: ${errorInWords(error)}`
     if (call.op.f === 'compact') this.#ledger.report('wrong-error', summary, at, ['compacts-when-full'])
+    // the runner's own deletes are there to make room
     if (call.op.f === 'delete' && call.client === RUNNER) {
       this.#ledger.report('wrong-error', summary, at, ['deletes-when-full'])
     }

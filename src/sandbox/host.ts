@@ -7,10 +7,10 @@ import { borrow, borrowable, giveBack, reserve } from './borrowed.js'
 import { COMMAND_PATH } from './command.js'
 import { detectIsolation } from './detect.js'
 import type { Isolation } from './isolation.js'
-import type { SandboxFarewell, SandboxMessage, SandboxRequest } from './messages.js'
+import type { SandboxRequest } from './messages.js'
 import type { Capability, Need } from './need.js'
 import { ownerName } from './owner.js'
-import { Sandbox } from './sandbox.js'
+import { Sandbox, type SandboxOptions } from './sandbox.js'
 import { killProcessesOf } from './strays.js'
 
 const JANITOR = fileURLToPath(new URL('./janitor.js', import.meta.url))
@@ -20,12 +20,6 @@ const CAPABILITIES_TIMEOUT_MS = 60_000
 type Request<R = SandboxRequest> = R extends SandboxRequest
   ? Omit<R, 'isolation' | 'owner' | 'slot' | 'borrowed'>
   : never
-
-export interface ExchangeOptions {
-  readonly timeoutMs: number
-  readonly signal: AbortSignal
-  onMessage(message: SandboxMessage, answer: (farewell: SandboxFarewell) => void): void
-}
 
 /** The process that outlives us. */
 interface Janitor {
@@ -75,7 +69,7 @@ export class Host {
   }
 
   /** Runs one request in a sandbox of its own. @throws SandboxError, InternalError: see Sandbox.exchange */
-  async exchange(request: Request, options: ExchangeOptions): Promise<void> {
+  async exchange(request: Request, options: SandboxOptions): Promise<void> {
     const slot = this.#freeSlots.pop() ?? this.#slots++
     const common = { isolation: this.isolation, owner: this.#owner, slot }
     try {
@@ -93,10 +87,10 @@ export class Host {
   }
 
   /** To start a sandbox takes longer than most steps of a trial: the next one is started while this one works. */
-  async #exchangeAhead(request: SandboxRequest, options: ExchangeOptions): Promise<void> {
+  async #exchangeAhead(request: SandboxRequest, options: SandboxOptions): Promise<void> {
     const sandbox = this.#spare ?? new Sandbox(this.isolation, this.#owner)
     this.#spare = undefined
-    const onMessage: ExchangeOptions['onMessage'] = (message, answer) => {
+    const onMessage: SandboxOptions['onMessage'] = (message, answer) => {
       if (request.kind === 'trial') this.#spare ??= new Sandbox(this.isolation, this.#owner)
       options.onMessage(message, answer)
     }

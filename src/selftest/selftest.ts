@@ -10,6 +10,7 @@ import { runCampaign } from '../trial/campaign.js'
 import { missing } from '../trial/capable.js'
 import { executeTrial } from '../trial/execute.js'
 import { runPool } from '../trial/pool.js'
+import { replayLine } from '../trial/replay-line.js'
 import type { Limits } from '../trial/trial.js'
 import { type BrokenDatabase, type Catalogue, fixtureFile, fixtureTarget } from './catalogue.js'
 import { type Attempt, hunt, planHunt } from './hunt.js'
@@ -100,7 +101,7 @@ async function huntAll(host: Host, options: SelftestOptions, results: BrokenResu
     const possible = scenarios.filter((scenario) => missing(scenario, capabilities) === undefined)
     const run = async ({ scenario, key }: Attempt<Scenario>) => {
       const trial = { schema: 1, scenario, target, ...key, limits } as const
-      const replay = replayLine(scenario, key, commandOption(name))
+      const replay = replayLine(scenario.name, key, commandOption(name))
       return (await executeTrial(host, trial, { signal, keep: undefined, replay })).result
     }
     const result: BrokenResult =
@@ -132,18 +133,10 @@ async function tryCorrect(
     gate: { target: 1, allowDataLoss: false },
     bail: undefined,
     keep: undefined,
-    replay: (scenario, key) => replayLine(scenario, key, target.options),
+    replay: (scenario, key) => replayLine(scenario.name, key, target.options),
     progress: { begin() {}, trial() {}, end: (result) => progress.scenario(name, result) },
   })
   return correctResult(name, run)
-}
-
-function replayLine(
-  { name }: Scenario,
-  { seed, index }: Attempt<Scenario>['key'],
-  target: readonly string[],
-): string {
-  return `npx lightning-chaos replay ${quoteCommandLine([name, '--trial', `${seed}.${index}`, ...target])}`
 }
 
 /** The option of the command line that tests a database of the catalogue. */

@@ -7,9 +7,6 @@ import { encodeValue, identify } from '../workload/value.js'
 import type { Mix, Workload } from '../workload/workload.js'
 import type { Recorder } from './recorder.js'
 
-/** The client number of the runner's own operations, which are no part of the workload. */
-export const RUNNER = -1
-
 /** Refused: the target said so. Gone: it will never answer again. */
 export type Outcome =
   | { readonly type: 'ok'; readonly body: OkBody }

@@ -1,6 +1,6 @@
 /** One trial's life, from top to bottom. Everything that happens becomes an event; nothing is judged here. */
 import type { KernelTrace } from '../evidence/kernel-trace.js'
-import type { Event, FaultFamily } from '../history/events.js'
+import { type Event, type FaultFamily, RUNNER } from '../history/events.js'
 import type { Identity } from '../sandbox/identity.js'
 import type { World } from '../sandbox/world.js'
 import { planSteps } from '../scenario/plan.js'
@@ -8,7 +8,7 @@ import type { FlatStep } from '../scenario/schema.js'
 import { mountVolume } from '../volume/index.js'
 import type { MountedVolume } from '../volume/volume.js'
 import { createWorkload, type Mix, type Workload } from '../workload/workload.js'
-import { Driver, RUNNER } from './driver.js'
+import { Driver } from './driver.js'
 import { Faults } from './faults.js'
 import { Recorder } from './recorder.js'
 import { Session } from './session.js'
@@ -60,7 +60,7 @@ class TrialRun {
   readonly #driver: Driver
   readonly #session: Session
   readonly #faults: Faults
-  /** The family of what was healed last, until writes are back. */
+  /** The family of what was healed last. */
   #healed: FaultFamily | undefined
 
   /** How many pads a trial of this scenario writes: the next trial's sizes go on from there. */

@@ -1,6 +1,6 @@
 import { mkdir, open, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { ownedDirectory, spaceOf } from './data.js'
+import { plainVolume, spaceOf } from './data.js'
 import { tmpfs } from './tmpfs.js'
 import type { VolumeKind } from './volume.js'
 
@@ -21,12 +21,7 @@ export const borrowed: VolumeKind = {
       await ballast.write(zeros, 0, Math.min(excess, zeros.length))
     }
     return {
-      kind: 'tmpfs',
-      root,
-      data: await ownedDirectory(root, 'data', owner),
-      probes: await ownedDirectory(root, 'probes', owner),
-      space: () => spaceOf(root),
-      remount: async () => undefined,
+      ...(await plainVolume('tmpfs', root, owner)),
       async unmount() {
         await ballast.close()
         await rm(root, { recursive: true })

@@ -1,7 +1,7 @@
 /** What every kind of volume shares: the target's directories on it, and the question how much room is left. */
 import { chown, mkdir, statfs } from 'node:fs/promises'
 import path from 'node:path'
-import type { VolumeSpace } from './volume.js'
+import type { MountedVolume, VolumeSpace } from './volume.js'
 
 interface Owner {
   readonly uid: number
@@ -20,4 +20,20 @@ export async function ownedDirectory(root: string, name: 'data' | 'probes', owne
 export async function spaceOf(root: string): Promise<VolumeSpace> {
   const { bavail, bsize, ffree } = await statfs(root)
   return { freeBytes: bavail * bsize, freeInodes: ffree }
+}
+
+/** What a volume without a device is, once its root is there. */
+export async function plainVolume(
+  kind: 'tmpfs' | 'directory',
+  root: string,
+  owner: Owner,
+): Promise<Omit<MountedVolume, 'unmount'>> {
+  return {
+    kind,
+    root,
+    data: await ownedDirectory(root, 'data', owner),
+    probes: await ownedDirectory(root, 'probes', owner),
+    space: () => spaceOf(root),
+    remount: async () => undefined,
+  }
 }

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
-import { ownedDirectory, spaceOf } from './data.js'
+import { plainVolume } from './data.js'
 import type { VolumeKind } from './volume.js'
 
 /** A plain directory of the sandbox's private tmpfs: no quota, for faults that are about permissions. */
@@ -14,12 +14,7 @@ export const directory: VolumeKind = {
     const root = path.join(place, 'volume')
     await mkdir(root, { mode: 0o711 })
     return {
-      kind: 'directory',
-      root,
-      data: await ownedDirectory(root, 'data', owner),
-      probes: await ownedDirectory(root, 'probes', owner),
-      space: () => spaceOf(root),
-      remount: async () => undefined,
+      ...(await plainVolume('directory', root, owner)),
       unmount: async () => undefined,
     }
   },

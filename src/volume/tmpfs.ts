@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { command } from '../sandbox/command.js'
-import { ownedDirectory, spaceOf } from './data.js'
+import { plainVolume } from './data.js'
 import type { VolumeKind } from './volume.js'
 
 /** tmpfs(5): a quota in bytes and in inodes, given by the kernel to anybody who may mount. fsync does nothing on it. */
@@ -18,12 +18,7 @@ export const tmpfs: VolumeKind = {
     const options = [`size=${spec.size}`, ...inodes, 'mode=0711', 'nosuid', 'nodev'].join(',')
     await command('mount', '-n', '-t', 'tmpfs', '-o', options, 'lightning-chaos', root)
     return {
-      kind: 'tmpfs',
-      root,
-      data: await ownedDirectory(root, 'data', owner),
-      probes: await ownedDirectory(root, 'probes', owner),
-      space: () => spaceOf(root),
-      remount: async () => undefined,
+      ...(await plainVolume('tmpfs', root, owner)),
       unmount: async () => void (await command('umount', '-n', root)),
     }
   },
