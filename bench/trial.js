@@ -10,7 +10,9 @@ import { selectScenarios } from '../dist/scenario/load.js'
 import { planSteps, planTrials } from '../dist/scenario/plan.js'
 import { resolveTarget } from '../dist/target/resolve.js'
 import { Driver } from '../dist/trial/driver.js'
+import { killDuring } from '../dist/trial/kill.js'
 import { Session } from '../dist/trial/session.js'
+import { random } from '../dist/workload/random.js'
 import { createWorkload } from '../dist/workload/workload.js'
 import { median, ratio, row } from './figures.js'
 
@@ -49,7 +51,8 @@ async function floorTrial(seed) {
   const actions = {
     start: () => session.start(),
     stop: () => session.stop(),
-    kill: () => session.kill(),
+    kill: ({ during }) =>
+      during ? killDuring(during, { session, driver, stream: random(seed, 'kill') }) : session.kill(),
     verify,
     run: ({ operations, mix }) =>
       driver.run(session.open, { operations, mix: mix ?? scenario.workload.mix, untilRefused: false }),

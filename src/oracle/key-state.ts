@@ -123,7 +123,7 @@ export class KeyState {
     adopted.possible = true
     adopted.wrong = true
     // Nothing there, or a text of a few characters, may be the doing of one of several writes.
-    const isCertain = culprit?.outcome === 'refused' || (matching.length === 1 && observed !== null)
+    const isCertain = observed === null ? culprit?.outcome === 'refused' : matching.length === 1
     const batches = isFinal ? this.#noteFacts(adopted, isCertain, session) : []
     return { contradiction: { expected, culprit, forgotten: this.#forgottenSince >= 0 }, batches }
   }
@@ -210,7 +210,7 @@ export class KeyState {
   }
 
   #culprit(matching: readonly Write[], observed: Observed, expected: Write): Write | undefined {
-    if (observed !== null) return matching.at(-1)
+    if (observed !== null) return matching.findLast((write) => write.outcome !== 'refused') ?? matching.at(-1)
     const refused = matching.findLast((write) => write.outcome === 'refused' && write.order > expected.order)
     return (
       refused ?? matching.findLast((write) => write.outcome !== 'refused' && write.order < expected.order)

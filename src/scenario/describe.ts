@@ -32,19 +32,20 @@ export function describeTimeline({ timeline }: Pick<Scenario, 'timeline'>): stri
 /** What follows on every timeline. */
 export const CLOSING_ARC =
   'heal what is still on, wait for writes to work again, read everything back; ' +
-  'kill, start, read everything back; stop, start, read everything back'
+  'kill in the middle of operations, start, read everything back; stop, start, read everything back'
 
 const SIMPLE_STEPS = {
   heal: 'take every fault away again',
   resume: 'wait for writes to work again',
   start: 'start the target and open the data directory',
   stop: 'close, and end the process',
-  kill: 'kill the process with SIGKILL',
   reopen: 'close and open again in the same process',
   compact: 'ask the target to compact',
   verify: 'read everything back',
   pad: 'write one value, a byte longer each time',
 } as const satisfies Partial<Record<Step['do'], string>>
+
+const DURING = { operations: ', in the middle of operations', compaction: ', in the middle of a compaction' }
 
 /** One step in words. */
 export function describeStep(step: FlatStep): string {
@@ -56,6 +57,8 @@ export function describeStep(step: FlatStep): string {
     }
     case 'deletes':
       return `delete ${step.keys} keys`
+    case 'kill':
+      return `kill the process with SIGKILL${step.during === undefined ? '' : DURING[step.during]}`
     case 'inject':
       return describeInject(step)
     default:

@@ -3,8 +3,17 @@ import { createHash } from 'node:crypto'
 import { FAULTS } from '../fault/index.js'
 import type { FlatStep, Scenario } from './schema.js'
 
-/** Two restarts, one by a kill and one by a stop: many bugs show only after the second. */
-const CLOSING = ['resume', 'verify', 'kill', 'start', 'verify', 'stop', 'start', 'verify'] as const
+/** Two restarts, one by a kill in the middle of the work and one by a stop: many bugs show only after the second. */
+const CLOSING: readonly FlatStep[] = [
+  { do: 'resume' },
+  { do: 'verify' },
+  { do: 'kill', during: 'operations' },
+  { do: 'start' },
+  { do: 'verify' },
+  { do: 'stop' },
+  { do: 'start' },
+  { do: 'verify' },
+]
 
 /**
  * The whole arc of a trial: start, the scenario's own timeline with every repeat unrolled, then whatever heals
@@ -15,15 +24,12 @@ export function planSteps(scenario: Scenario): FlatStep[] {
     step.do === 'repeat' ? Array.from({ length: step.times }, () => step.steps).flat() : [step],
   )
   const steps: FlatStep[] = [{ do: 'start' }, ...own]
-  const add = (name: 'kill' | 'heal' | 'start' | (typeof CLOSING)[number]) => steps.push({ do: name })
-
   if (unhealed(steps).length > 0) {
-    if (isRunning(steps) && unhealed(steps).some(healsStopped)) add('kill')
-    add('heal')
+    if (isRunning(steps) && unhealed(steps).some(healsStopped)) steps.push({ do: 'kill' })
+    steps.push({ do: 'heal' })
   }
-  if (!isRunning(steps)) add('start')
-  for (const name of CLOSING) add(name)
-  return steps
+  if (!isRunning(steps)) steps.push({ do: 'start' })
+  return [...steps, ...CLOSING]
 }
 
 function unhealed(steps: readonly FlatStep[]): string[] {

@@ -67,7 +67,6 @@ const simpleSteps = [
   z.strictObject({ do: z.literal('resume') }).describe('Wait for writes to work again; only after a heal'),
   z.strictObject({ do: z.literal('start') }).describe('Start the target and open the data directory'),
   z.strictObject({ do: z.literal('stop') }).describe('Close, and end the process'),
-  z.strictObject({ do: z.literal('kill') }).describe('Kill the process with SIGKILL'),
   z.strictObject({ do: z.literal('reopen') }).describe('Close and open again in the same process'),
   z.strictObject({ do: z.literal('compact') }).describe('Ask the target to compact'),
   z.strictObject({ do: z.literal('verify') }).describe('Read everything back and judge it'),
@@ -94,7 +93,19 @@ const deletes = z
   .strictObject({ do: z.literal('deletes'), keys: count.describe('How many keys to delete') })
   .describe('Delete keys, one after the other')
 
-const flatStep = z.discriminatedUnion('do', [run, deletes, inject, ...simpleSteps])
+const kill = z
+  .strictObject({
+    do: z.literal('kill'),
+    during: z
+      .enum(['operations', 'compaction'])
+      .optional()
+      .describe(
+        'What is under way when the kill comes, at a moment drawn from the seed; nothing, unless given',
+      ),
+  })
+  .describe('Kill the process with SIGKILL')
+
+const flatStep = z.discriminatedUnion('do', [run, deletes, inject, kill, ...simpleSteps])
 
 const repeat = z
   .strictObject({
@@ -104,7 +115,7 @@ const repeat = z
   })
   .describe('Run the steps several times')
 
-const stepSchema = z.discriminatedUnion('do', [run, deletes, inject, ...simpleSteps, repeat])
+const stepSchema = z.discriminatedUnion('do', [run, deletes, inject, kill, ...simpleSteps, repeat])
 
 const volume = z
   .strictObject({
@@ -151,7 +162,7 @@ export const scenarioSchema = z
       .array(stepSchema)
       .min(1, { abort: true })
       .describe(
-        'What happens, in order. Heal, resume, restart, verify, restart and verify follow by themselves',
+        'What happens, in order. Heal, resume, verify, and two restarts with a verify each follow by themselves',
       ),
     trials: count.max(100_000).default(8).describe('How many trials, unless --trials says otherwise'),
   })

@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly mix: Mix
   /** End early, once a write was refused and every client has had a few more turns. */
   readonly untilRefused: boolean
+  /** Called with each answer: how many there were, and how long the target took for this one, in milliseconds. */
+  onAnswer?(answers: number, tookMs: number): void
 }
 
 /** Operations that each client still sends after the first refused write: what follows a refusal is the test. */
@@ -43,7 +45,7 @@ export class Driver {
    * Runs the next operations of the workload, pipelined from several clients. At most one write of a key is under
    * way at a time, so that every answer has one meaning.
    */
-  async run(target: TargetProcess, { operations, mix, untilRefused }: RunOptions): Promise<void> {
+  async run(target: TargetProcess, { operations, mix, untilRefused, onAnswer }: RunOptions): Promise<void> {
     const { clients, depth } = this.#spec
     const end = this.#cursor + operations
     const start = this.#cursor
@@ -51,6 +53,7 @@ export class Driver {
     const writing = new Map<string, Promise<unknown>>()
     let gone = false
     let refused = false
+    let answers = 0
 
     const client = async (number: number): Promise<void> => {
       let next = start + ((number - (start % clients) + clients) % clients)
@@ -62,11 +65,13 @@ export class Driver {
           if (refused) turnsLeft = Math.min(turnsLeft, TURNS_AFTER_REFUSAL) - 1
           const keys = writesOf(operation).map((write) => write.key)
           while (keys.some((key) => writing.has(key))) await Promise.all(keys.map((key) => writing.get(key)))
+          const asked = performance.now()
           const done = this.perform(target, number, operation)
           for (const key of keys) writing.set(key, done)
           const outcome = await done
           for (const key of keys) writing.delete(key)
           if (outcome.type === 'gone') gone = true
+          else onAnswer?.(++answers, performance.now() - asked)
           if (outcome.type === 'failed' && keys.length > 0 && untilRefused) refused = true
         }
       }

@@ -7,9 +7,11 @@ import { planSteps } from '../scenario/plan.js'
 import type { FlatStep } from '../scenario/schema.js'
 import { mountVolume } from '../volume/index.js'
 import type { MountedVolume } from '../volume/volume.js'
-import { createWorkload, type Mix, type Workload } from '../workload/workload.js'
+import { random } from '../workload/random.js'
+import { createWorkload, type Workload } from '../workload/workload.js'
 import { Driver } from './driver.js'
 import { Faults } from './faults.js'
+import { killDuring } from './kill.js'
 import { Recorder } from './recorder.js'
 import { Session } from './session.js'
 import type { Trial } from './trial.js'
@@ -66,6 +68,7 @@ class TrialRun {
   /** How many pads a trial of this scenario writes: the next trial's sizes go on from there. */
   readonly #pads: number
   #padded = 0
+  #kills = 0
 
   constructor(
     trial: Trial,
@@ -106,7 +109,7 @@ class TrialRun {
         return this.#session.stop()
       case 'kill':
         this.#recordRestart()
-        return this.#session.kill()
+        return this.#kill(step)
       case 'reopen':
         return this.#session.reopen()
       case 'inject':
@@ -164,15 +167,17 @@ class TrialRun {
   async #run({ operations, mix, until }: Extract<FlatStep, { do: 'run' }>): Promise<void> {
     const target = this.#session.open
     if (target === undefined) return
-    const wanted = mix ?? this.#trial.scenario.workload.mix
-    const supported = (['put', 'delete', 'batch', 'get', 'scan'] as const).map(
-      (op) => [op, this.#session.supports(op) ? wanted[op] : 0] as const,
-    )
     await this.#driver.run(target, {
       operations,
-      mix: Object.fromEntries(supported) as unknown as Mix,
+      mix: this.#session.supported(mix ?? this.#trial.scenario.workload.mix),
       untilRefused: until === 'refused',
     })
+  }
+
+  #kill({ during }: Extract<FlatStep, { do: 'kill' }>): Promise<void> {
+    if (during === undefined) return this.#session.kill()
+    const stream = random(this.#trial.seed, 'kill', this.#kills++)
+    return killDuring(during, { session: this.#session, driver: this.#driver, stream })
   }
 
   async #delete(keys: number): Promise<void> {

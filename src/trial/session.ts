@@ -1,6 +1,7 @@
 /** The target's life in a trial: processes started and ended, the data directory opened and closed. */
 import { TargetGone, TargetProcess } from '../target/child.js'
 import type { DataOp, Hello, OpenMode, TargetError } from '../target/protocol.js'
+import type { Mix } from '../workload/workload.js'
 import type { Recorder } from './recorder.js'
 
 export interface SessionOptions {
@@ -52,6 +53,12 @@ export class Session {
 
   supports(op: DataOp): boolean {
     return this.#hello?.ops.includes(op) ?? false
+  }
+
+  /** What of a mix the target can do. */
+  supported(mix: Mix): Mix {
+    const optional = (op: 'delete' | 'batch') => (this.supports(op) ? mix[op] : 0)
+    return { ...mix, delete: optional('delete'), batch: optional('batch') }
   }
 
   /** Starts a process, where none is running, and opens the directory. */
