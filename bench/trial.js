@@ -41,7 +41,7 @@ async function floorTrial(seed) {
     data,
     answerMs: 5000,
     recorder: silent,
-    onProcess() {},
+    async onProcess() {},
     async killStrays() {},
   })
   const verify = async () => {

@@ -3,7 +3,8 @@
  * (tracefs, event raw_syscalls/sys_exit, in an instance of its own). Root only.
  */
 
-import { existsSync, mkdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { constants } from 'node:os'
 import path from 'node:path'
 import { CommandError, command } from '../sandbox/command.js'
@@ -17,9 +18,14 @@ const BUFFER_KIB = 32
 /** The name of every instance begins with this, followed by the process that has to remove it. */
 export const INSTANCE_PREFIX = 'lightning-chaos-'
 
+/**
+ * Most changes of a trace wait some 30 ms for the kernel to be done with the old one, with nothing to compute: they go
+ * on beside the trial, one after the other, and who needs one waits for it.
+ */
 export class KernelTrace {
   readonly #directory: string
   readonly #hostProc: string
+  #changed: Promise<void> = Promise.resolve()
 
   private constructor(directory: string, hostProc: string) {
     this.#directory = directory
@@ -28,7 +34,7 @@ export class KernelTrace {
 
   /**
    * Opens the trace of a slot. The next trial in the same slot uses it again, since the kernel takes 90 ms to remove
-   * one; when the run is over, the janitor does.
+   * one; when the run is over, the janitor does. Whom it followed has died by then, and is no longer followed.
    * @param owner names the run, so that its janitor finds what is to be removed
    * @param slot sandboxes that run at the same time have different ones
    * @param hostProc the /proc in which processes have the numbers that the kernel uses
@@ -39,34 +45,38 @@ export class KernelTrace {
     const directory = path.join(INSTANCES, `${INSTANCE_PREFIX}${owner}-${slot}`)
     const trace = new KernelTrace(directory, hostProc)
     if (existsSync(directory)) {
-      trace.close() // the one before may have been killed
+      trace.#change(`${EVENT}/enable`, '0') // the one before may have been killed
+      trace.#change('trace', '')
     } else {
       mkdirSync(directory)
-      trace.#write('buffer_size_kb', String(BUFFER_KIB))
-      trace.#write('options/event-fork', '1')
+      trace.#change('buffer_size_kb', String(BUFFER_KIB))
+      trace.#change('options/event-fork', '1')
     }
     return trace
   }
 
-  /** Follows one of our own children, and everything that it starts. */
-  follow(pid: number): void {
+  /** Follows one of our own children, and everything that it starts, until they end. */
+  async follow(pid: number): Promise<void> {
     const self = readlinkSync(path.join(this.#hostProc, 'self'))
     const children = readFileSync(path.join(this.#hostProc, self, 'task', self, 'children'), 'latin1')
     const hostPid = children.split(' ').find((child) => child !== '' && this.#innerPid(child) === pid)
-    if (hostPid !== undefined) this.#write('set_event_pid', hostPid)
+    if (hostPid !== undefined) this.#change('set_event_pid', hostPid)
+    await this.#changed
   }
 
   /** Starts counting the calls that fail with one of the errors. */
-  arm(errnos: readonly string[]): void {
-    const filter = errnos.map((errno) => `ret == -${errnoNumber(errno)}`).join(' || ')
-    this.#write(`${EVENT}/filter`, filter)
-    this.#write('trace', '')
-    this.#write(`${EVENT}/enable`, '1')
+  async arm(errnos: readonly string[]): Promise<void> {
+    this.#change(`${EVENT}/filter`, errnos.map((errno) => `ret == -${errnoNumber(errno)}`).join(' || '))
+    this.#change(`${EVENT}/enable`, '1')
+    await this.#changed
   }
 
   /** @returns how often each error was seen since `arm` */
-  counts(): ReadonlyMap<string, number> {
+  async disarm(): Promise<ReadonlyMap<string, number>> {
+    this.#change(`${EVENT}/enable`, '0')
+    await this.#changed
     const text = readFileSync(path.join(this.#directory, 'trace'), 'latin1')
+    this.#change('trace', '')
     const counts = new Map<string, number>()
     for (const [, number] of text.matchAll(/sys_exit: NR \d+ = -(\d+)/g)) {
       const errno = errnoName(Number(number))
@@ -75,25 +85,18 @@ export class KernelTrace {
     return counts
   }
 
-  disarm(): void {
-    this.#write(`${EVENT}/enable`, '0')
-  }
-
-  /** Traces nothing and follows nobody any more. */
-  close(): void {
-    this.disarm()
-    this.#write('set_event_pid', '', 'w')
-  }
-
   /** The number that a process has in the innermost pid namespace: proc_pid_status(5), NSpid. */
   #innerPid(hostPid: string): number {
     const status = readFileSync(path.join(this.#hostProc, hostPid, 'status'), 'latin1')
     return Number(/^NSpid:.*?(\d+)$/m.exec(status)?.[1])
   }
 
-  /** set_event_pid adds when it is appended to, and replaces when it is truncated. */
-  #write(file: string, text: string, flag: 'a' | 'w' = file === 'set_event_pid' ? 'a' : 'w'): void {
-    writeFileSync(path.join(this.#directory, file), text, { flag })
+  /** Changes a file of the trace once all earlier changes are made. */
+  #change(file: string, text: string): void {
+    // set_event_pid adds when it is appended to, and replaces when it is truncated
+    const flag = file === 'set_event_pid' ? 'a' : 'w'
+    this.#changed = this.#changed.then(() => writeFile(path.join(this.#directory, file), text, { flag }))
+    this.#changed.catch(() => {}) // heard by whoever waits for it
   }
 }
 

@@ -32,7 +32,8 @@ export class Host {
   readonly #owner: string
   readonly #lender: string | undefined
   readonly #janitor: Janitor | undefined
-  #spare: Sandbox | undefined
+  /** The next sandbox, started ahead; undefined where one needs a borrowed tmpfs, which there is only one of. */
+  #next: Sandbox | undefined
   #slots = 0
   readonly #freeSlots: number[] = []
 
@@ -41,11 +42,13 @@ export class Host {
     owner: string,
     lender: string | undefined,
     janitor: Janitor | undefined,
+    next: Sandbox | undefined,
   ) {
     this.isolation = isolation
     this.#owner = owner
     this.#lender = lender
     this.#janitor = janitor
+    this.#next = next
   }
 
   /** @throws HostError where this host does not give the wanted isolation, or none at all */
@@ -59,8 +62,9 @@ export class Host {
     if (lender !== undefined) await reserve(lender)
     // as an ordinary user in namespaces there is nothing that the kernel does not clean up
     const needsJanitor = isolation !== 'user' || process.geteuid?.() === 0
+    const next = lender === undefined ? new Sandbox(isolation, owner) : undefined
     const janitor = needsJanitor ? await startJanitor(isolation, owner, lender) : undefined
-    return new Host(isolation, owner, lender, janitor)
+    return new Host(isolation, owner, lender, janitor, next)
   }
 
   /** How many trials may run at a time: a borrowed tmpfs can be filled for one only. */
@@ -88,13 +92,9 @@ export class Host {
 
   /** To start a sandbox takes longer than most steps of a trial: the next one is started while this one works. */
   async #exchangeAhead(request: SandboxRequest, options: SandboxOptions): Promise<void> {
-    const sandbox = this.#spare ?? new Sandbox(this.isolation, this.#owner)
-    this.#spare = undefined
-    const onMessage: SandboxOptions['onMessage'] = (message, answer) => {
-      if (request.kind === 'trial') this.#spare ??= new Sandbox(this.isolation, this.#owner)
-      options.onMessage(message, answer)
-    }
-    await sandbox.exchange(request, { ...options, onMessage })
+    const sandbox = this.#next!
+    this.#next = new Sandbox(this.isolation, this.#owner)
+    await sandbox.exchange(request, options)
   }
 
   /** Tries each need for real. */
@@ -116,7 +116,7 @@ export class Host {
 
   /** Lets the janitor do its work and waits until it is done. Where it was killed, another one does it. */
   async close(): Promise<void> {
-    await this.#spare?.close()
+    await this.#next?.close()
     if (this.#janitor === undefined || (await this.#janitor.finish())) return
     const another = await startJanitor(this.isolation, this.#owner, this.#lender)
     await another.finish()

@@ -43,7 +43,7 @@ async function trial(request: Extract<SandboxRequest, { kind: 'trial' }>, world:
     if (farewell.keep && keep !== undefined) send(await keepFiles(finished.data, keep))
     await finished.unmount()
   } finally {
-    trace?.close()
+    batch.flush()
   }
 }
 

@@ -34,7 +34,9 @@ export class Faults {
     const kind = FAULTS.find((fault) => fault.kind === name)
     if (kind === undefined) throw new InternalError(`there is no fault '${name}'`)
     // armed first: the target may run into the fault while it is still being injected
-    this.#trace?.arm([...new Set([kind, ...this.#on.map((on) => on.kind)].flatMap((each) => each.errnos))])
+    await this.#trace?.arm([
+      ...new Set([kind, ...this.#on.map((on) => on.kind)].flatMap((each) => each.errnos)),
+    ])
     const active = await kind.inject(world, parameters)
     this.#on.push({ kind, active })
     this.#record('inject', { kind, active }, active.detail)
@@ -43,7 +45,7 @@ export class Faults {
 
   async heal(): Promise<void> {
     await this.#probe()
-    this.#readTrace()
+    await this.#readTrace()
     for (const on of this.#on.reverse()) this.#record('heal', on, await on.active.heal())
     this.#on = []
   }
@@ -72,10 +74,9 @@ export class Faults {
     }
   }
 
-  #readTrace(): void {
+  async #readTrace(): Promise<void> {
     if (this.#trace === undefined || !this.any) return
-    this.#trace.disarm()
-    for (const [errno, count] of this.#trace.counts()) {
+    for (const [errno, count] of await this.#trace.disarm()) {
       const detail = `${count} system calls of the target failed with ${errno} (kernel trace)`
       this.#recorder.record({ type: 'evidence', grade: 'direct', errno, count, detail })
     }

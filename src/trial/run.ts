@@ -94,7 +94,7 @@ class TrialRun {
       data: volume.data,
       answerMs: trial.limits.answerMs,
       recorder,
-      onProcess: (pid) => trace?.follow(pid),
+      onProcess: async (pid) => trace?.follow(pid),
       killStrays: () => world.killStrays(),
     })
     recorder.record({ type: 'phase', phase: 'healthy' })

@@ -12,8 +12,8 @@ export interface SessionOptions {
   readonly data: string
   readonly answerMs: number
   readonly recorder: Recorder
-  /** Called with each new process, before it is asked anything. */
-  onProcess(pid: number): void
+  /** Called with each new process; it is asked to open the directory when that is done. */
+  onProcess(pid: number): Promise<void>
   /** Called when a process has ended: ends what it left behind. */
   killStrays(): Promise<void>
 }
@@ -67,8 +67,10 @@ export class Session {
     if (this.#process === undefined) {
       const started = this.#spawn()
       this.#process = started
+      const known = started.pid === undefined ? undefined : this.#options.onProcess(started.pid)
       try {
-        this.#hello = await started.hello()
+        const [hello] = await Promise.all([started.hello(), known])
+        this.#hello = hello
       } catch (error) {
         ignoreGone(error)
         return
@@ -105,7 +107,7 @@ export class Session {
   }
 
   #spawn(): TargetProcess {
-    const { command, environment, cwd, answerMs, recorder, onProcess } = this.#options
+    const { command, environment, cwd, answerMs, recorder } = this.#options
     const started = TargetProcess.start({
       command,
       environment,
@@ -119,7 +121,6 @@ export class Session {
         this.#mode = undefined
       },
     })
-    if (started.pid !== undefined) onProcess(started.pid)
     return started
   }
 
