@@ -148,6 +148,17 @@ const LOSSES: readonly (readonly [name: string, kind: ViolationKind, plant: (plo
     },
   ],
   [
+    'a deleted key is back, with a value that a refused put has too',
+    'resurrected-delete',
+    (plot) => {
+      const older = plot.acked(plot.newPut(plot.keys[0], 0))
+      plot.acked(plot.newDelete())
+      plot.store.refuse(plot.newPut(plot.keys[0], 0))
+      plot.restart()
+      plot.plant(older)
+    },
+  ],
+  [
     'a refused put is there',
     'phantom-write',
     (plot) => {

@@ -50,6 +50,12 @@ describe('planSteps', () => {
     expect(words(planSteps(scenario(timeline)))).toBe(expected)
   })
 
+  it('kills in the middle of operations at the end', () => {
+    expect(planSteps(scenario([inject(healsRunning[0]!)])).filter((step) => step.do === 'kill')).toEqual([
+      { do: 'kill', during: 'operations' },
+    ])
+  })
+
   it('unrolls a repeat', () => {
     const steps = planSteps(
       scenario([

@@ -17,7 +17,7 @@ interface Scene {
 /** Many batches: they are what a kill can tear. */
 const MIX: Mix = { put: 40, delete: 10, batch: 40, get: 10, scan: 0 }
 /** More than are answered before the kill, so that it meets some that are not. */
-const OPERATIONS = 200
+const OPERATIONS = 2000
 const MOST_ANSWERS = 30
 /** A compaction is killed this long after it was asked for, in milliseconds; how long one takes is not known. */
 const COMPACTING = { least: 0.1, most: 30 } as const
