@@ -1,7 +1,8 @@
 /** `target check`: tries an adapter against the protocol, and says in words what is wrong with it. */
-import { mkdir } from 'node:fs/promises'
+import { access, mkdir } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { dir as temporaryDirectory } from 'tmp-promise'
+import { HostError } from '../errors.js'
 import { type TargetEnd, TargetGone, TargetProcess } from '../target/child.js'
 import type { DataOp, OkBody, Request } from '../target/protocol.js'
 import type { TargetSpec } from '../target/spec.js'
@@ -27,10 +28,10 @@ export interface CheckOptions {
  * for each. Where the target cannot even say who it is, or keep one value, the rest is not tried.
  *
  * @returns what is wrong; without an error among it, the target can be tested
- * @throws TargetNotStarted where its program is not there
+ * @throws TargetNotStarted where its program is not there; HostError where temporary files have no place
  */
 export async function checkTarget(spec: TargetSpec, options: CheckOptions): Promise<Finding[]> {
-  const { path, cleanup } = await temporaryDirectory({ prefix: 'lightning-chaos-', unsafeCleanup: true })
+  const { path, cleanup } = await temporaryDirectory()
   const findings: Finding[] = []
   const tell = (finding: Finding): void => {
     findings.push(finding)
@@ -356,6 +357,18 @@ const CHECKS: readonly Check[] = [
     },
   },
 ]
+
+async function temporaryDirectory() {
+  await access(tmpdir()).catch((cause: unknown) => {
+    throw new HostError(`the directory for temporary files, ${tmpdir()}, is not there`, {
+      hint: 'set TMPDIR to one that is',
+      cause,
+    })
+  })
+  // tmp-promise looks for that directory when it is loaded, and ends the process where it is not there
+  const { dir } = await import('tmp-promise')
+  return await dir({ prefix: 'lightning-chaos-', unsafeCleanup: true })
+}
 
 /** JSON, cut short. */
 function show(value: unknown): string {

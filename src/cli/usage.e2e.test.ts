@@ -151,3 +151,13 @@ describe('exits 2 and says what is wrong with', () => {
     expect(stderr).toMatch(/^error: \.\/unknown-key\.yaml:6:1: unknown key 'colour', expected one of name, /)
   })
 })
+
+test('exits 3 where TMPDIR is not there', async () => {
+  const args = ['target', 'check', '--', process.execPath, 'target.js']
+  const { exitCode, stderr } = await cli(args, { cwd, env: { TMPDIR: '/nonexistent' } })
+  expect({ exitCode, stderr }).toEqual({
+    exitCode: 3,
+    stderr:
+      'error: the directory for temporary files, /nonexistent, is not there\nhint: set TMPDIR to one that is\n',
+  })
+})

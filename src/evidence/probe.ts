@@ -68,9 +68,10 @@ export function probeCreate(asTarget: AsTarget, directory: string): Promise<Prob
   )
 }
 
-/** Opens a file for writing and leaves it as it is. */
+/** Opens a file for writing and leaves it as it is. The target may have removed it meanwhile: that shows nothing. */
 export async function probeOpen(asTarget: AsTarget, file: string): Promise<ProbeResult | undefined> {
-  if (!(await lstat(file)).isFile()) return undefined
+  const status = await lstat(file).catch(ignoreMissing)
+  if (!status?.isFile()) return undefined
   const errno = await errnoOf(
     asTarget(['dd', 'if=/dev/null', `of=${file}`, 'conv=notrunc,nocreat', 'status=none']),
   )
@@ -91,6 +92,10 @@ async function probeNewFile(
   } finally {
     await rm(file, { force: true }).catch(ignoreReadOnly)
   }
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error
 }
 
 /** A probe that was refused left nothing to remove, and where nothing can be removed nothing was made. */
