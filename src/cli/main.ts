@@ -157,8 +157,15 @@ function program(): Command {
 
 function withTrialOptions(command: Command): Command {
   return limitOptions(targetOptions(command))
+    .addOption(new Option('--quiet', 'print the result only').conflicts(['verbose', 'debug']))
+    .option('--verbose', 'print a line for each trial')
+    .option('--debug', 'print what is started, injected and healed in each trial, with its time')
     .option('--keep [directory]', "keep the target's files of trials that did not pass")
-    .option('--reporter <name[=file]>', 'table or json; may be given several times', parseReporter)
+    .option(
+      '--reporter <name[=file]>',
+      'table, json, junit, github, markdown or dot; may be given several times',
+      parseReporter,
+    )
     .option('--output <file>', 'where a reporter without a file of its own writes (default: stdout)')
     .addOption(isolationOption())
 }

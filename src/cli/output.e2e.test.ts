@@ -49,6 +49,25 @@ test('no room for the output is an error in one line', async () => {
   expect((await shell('$RUN list 2> /dev/full')).exitCode).toBe(0)
 })
 
+test('in GitHub Actions, annotations and a summary of the job come by themselves', async () => {
+  const summary = path.join(await directory(), 'summary.md')
+  await writeFile(summary, 'another step\n')
+  const environment = { GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: summary }
+  const { exitCode, stdout } = await cli([...ONE, '--quiet'], { env: environment })
+  expect(exitCode).toBe(0)
+  expect(stdout).toMatch(/^::notice title=lightning-chaos::PASS 100.0%25 \(1\/1\) >= 95%25$/m)
+  expect(await readFile(summary, 'utf8')).toMatch(/^another step\n### ✅ lightning-chaos: PASS 100.0%/)
+
+  const unwritable = await cli([...ONE, '--quiet'], {
+    env: { ...environment, GITHUB_STEP_SUMMARY: '/nonexistent/summary.md' },
+  })
+  expect(unwritable.exitCode).toBe(0)
+  expect(unwritable.stderr).toMatch(/^warning: the job's summary could not be written: ENOENT/)
+
+  const chosen = await cli([...ONE, '--quiet', '--reporter', 'dot'], { env: environment })
+  expect(chosen.stdout).not.toContain('::notice')
+})
+
 describe.each([
   [{}, false],
   [{ NO_COLOR: '1' }, false],

@@ -1,4 +1,5 @@
-/** Where reports go: each reporter to its own file, or one to stdout. */
+/** Where reports go: each reporter to its own file, or one to stdout; what a CI service wants follows by itself. */
+import { appendFile } from 'node:fs/promises'
 import { Chalk } from 'chalk'
 import { UsageError } from '../errors.js'
 import { REPORTERS, type ReporterName } from '../report/index.js'
@@ -13,11 +14,12 @@ export interface Outputs {
    * Makes and writes every report. One that cannot be written is not lost: a table goes to stdout then.
    * @throws HostError where a file could not be written; the others are written first
    */
-  write(result: RunResult, out: Screen['out']): Promise<void>
+  write(result: RunResult, screen: Screen): Promise<void>
 }
 
 /** Width of a table that goes to a file. */
 const FILE_WIDTH = 120
+const fileStyle = { chalk: new Chalk({ level: 0 }), width: FILE_WIDTH }
 
 /**
  * @param choices what --reporter said, in order
@@ -45,20 +47,34 @@ export async function openOutputs(
   const destinations = wanted.map(({ file }, index) => ({ name: names[index]!, file: file ?? output }))
   for (const { file } of destinations) if (file !== undefined) await checkFile(file)
   return {
-    async write(result, out) {
+    async write(result, { out, err }) {
       const failures: unknown[] = []
       for (const { name, file } of destinations) {
         if (file === undefined) {
           out.write(REPORTERS[name](result, out))
           continue
         }
-        const text = REPORTERS[name](result, { chalk: new Chalk({ level: 0 }), width: FILE_WIDTH })
+        const text = REPORTERS[name](result, fileStyle)
         await replaceFile(file, text).catch((error: unknown) => failures.push(error))
       }
+      if (choices.length === 0 && process.env.GITHUB_ACTIONS === 'true') await tellGithub(result, out, err)
       if (failures.length === 0) return
       if (destinations.every(({ file }) => file !== undefined)) out.write(REPORTERS.table(result, out))
       throw failures[0]
     },
+  }
+}
+
+/** Annotations, and the table in the job's summary: docs.github.com, "Adding a job summary". */
+async function tellGithub(result: RunResult, out: Screen['out'], err: Screen['err']): Promise<void> {
+  out.write(REPORTERS.github(result))
+  const summary = process.env.GITHUB_STEP_SUMMARY
+  if (summary === undefined || summary === '') return
+  try {
+    // other steps write to it too
+    await appendFile(summary, REPORTERS.markdown(result))
+  } catch (error) {
+    err.write(`warning: the job's summary could not be written: ${(error as Error).message}\n`)
   }
 }
 

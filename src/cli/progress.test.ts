@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { scenario, trial, trials } from '../testing/results.js'
+import { scenario, trial, trials, violation } from '../testing/results.js'
 import { CollectingStream } from '../testing/stream.js'
-import { createProgress } from './progress.js'
+import { createProgress, type Verbosity } from './progress.js'
 import { createScreen } from './screen.js'
 
 function output(environment: Record<string, string>, columns?: number) {
@@ -34,6 +34,44 @@ describe('progress', () => {
         'skipped       diskfull/ext4  2 skipped: needs\\x1b[2J root',
         'inconclusive  diskfull/open  1 passed, 1 inconclusive: not met',
         'error         diskfull/xfs  1 failed, 1 error: mount failed',
+        '',
+      ].join('\n'),
+    )
+  })
+
+  it('tells each trial when it is asked to, and nothing when it is to be quiet', async () => {
+    const results = [
+      trial('passed', { index: 3, durationMs: 1250 }),
+      trial('failed', { violations: [violation('hung', 'x'), violation('crashed', 'y')] }),
+      trial('skipped', { reason: 'needs\nroot' }),
+    ]
+    const written = async (verbosity: Verbosity) => {
+      const { stderr, err } = output({}, undefined)
+      const progress = await createProgress(err, verbosity)
+      for (const result of results) progress.trial(result)
+      progress.events({ scenario: 'a/b', seed: 'cafe', index: 1 }, [
+        { type: 'process', time: 12.34, action: 'start', detail: 'mydb 1\u001b[2J' },
+        { type: 'invoke', time: 13, id: 1, client: 0, op: { f: 'compact' } },
+        { type: 'close', time: 14 },
+      ])
+      progress.end(scenario('a/b', trials(1, 'passed')))
+      progress.stop()
+      return stderr.drained()
+    }
+    const told = [
+      'passed        diskfull/sweep 0123456789ab.3  1.3 s',
+      'failed        diskfull/sweep 0123456789ab.0  0.1 s: hung, crashed',
+      'skipped       diskfull/sweep 0123456789ab.0  0.1 s: needs root',
+    ]
+    const end = 'passed        a/b  1 passed'
+    expect(await written('quiet')).toBe('')
+    expect(await written('verbose')).toBe([...told, end, ''].join('\n'))
+    expect(await written('debug')).toBe(
+      [
+        ...told,
+        '    12.3 ms  a/b cafe.1  target: start: mydb 1\\x1b[2J',
+        '    14.0 ms  a/b cafe.1  target: close',
+        end,
         '',
       ].join('\n'),
     )

@@ -1,29 +1,88 @@
 /** What a person sees while a run goes on: on a terminal one live line, elsewhere a line for each scenario done. */
 import type { Ora } from 'ora'
+import type { Event } from '../history/events.js'
 import type { ScenarioResult, TrialResult, VerdictName } from '../report/result.js'
 import { type Counts, countVerdicts } from '../report/stats.js'
 import { oneLine, plural } from '../report/words.js'
+import type { TrialName } from '../trial/campaign.js'
 import type { Output } from './screen.js'
+
+/** `quiet`: nothing. `verbose`: a line for each trial. `debug`: what happens in each, too, but for its operations. */
+export type Verbosity = 'quiet' | 'normal' | 'verbose' | 'debug'
 
 export interface Progress {
   begin(scenario: { readonly name: string }, trials: number): void
-  trial(result: Pick<TrialResult, 'scenario' | 'verdict'>): void
+  /** What has just happened in a trial. */
+  events(trial: TrialName, events: readonly Event[]): void
+  trial(result: TrialResult): void
   end(scenario: ScenarioResult): void
   /** Takes the live line away. Nothing may be told after that. */
   stop(): void
 }
 
 /** Scenarios may overlap: each is told apart by its name. */
-export async function createProgress(output: Output): Promise<Progress> {
-  return output.interactive ? await liveProgress(output) : plainProgress(output)
+export async function createProgress(output: Output, verbosity: Verbosity = 'normal'): Promise<Progress> {
+  if (verbosity === 'normal' && output.interactive) return await liveProgress(output)
+  return plainProgress(output, verbosity)
 }
 
-function plainProgress(output: Output): Progress {
+function plainProgress(output: Output, verbosity: Verbosity): Progress {
+  const tellsTrials = verbosity === 'verbose' || verbosity === 'debug'
   return {
     begin() {},
-    trial() {},
-    end: (scenario) => output.write(`${finished(scenario, output)}\n`),
+    events(trial, events) {
+      if (verbosity !== 'debug') return
+      for (const event of events) {
+        const text = inWords(event)
+        if (text !== undefined) output.write(debugLine(trial, event.time, text))
+      }
+    },
+    trial(result) {
+      if (tellsTrials) output.write(trialLine(result, output))
+    },
+    end(scenario) {
+      if (verbosity !== 'quiet') output.write(`${finished(scenario, output)}\n`)
+    },
     stop() {},
+  }
+}
+
+/** 'passed        diskfull/sweep 1f09c2a7b3de.4  0.9 s'. */
+function trialLine(
+  { scenario, seed, index, verdict, durationMs, reason, judgement }: TrialResult,
+  { chalk }: Output,
+): string {
+  const why = reason ?? judgement?.violations.map(({ kind }) => kind).join(', ') ?? ''
+  const end = why === '' ? '' : `: ${oneLine(why)}`
+  const what = `${scenario} ${seed}.${index}  ${(durationMs / 1000).toFixed(1)} s${end}`
+  return `${chalk[COLOURS[verdict]](verdict.padEnd('inconclusive'.length))}  ${what}\n`
+}
+
+function debugLine({ scenario, seed, index }: TrialName, time: number, text: string): string {
+  return `${time.toFixed(1).padStart(8)} ms  ${scenario} ${seed}.${index}  ${oneLine(text)}\n`
+}
+
+/** What happened in the world around the operations; undefined for an operation. */
+function inWords(event: Event): string | undefined {
+  switch (event.type) {
+    case 'phase':
+      return `the phase '${event.phase}' begins`
+    case 'fault':
+      return `${event.action} ${event.fault}: ${event.detail}`
+    case 'process':
+      return `target: ${event.action}: ${event.detail}`
+    case 'open':
+      return event.ok ? `target: open, ${event.mode}` : `target: open failed: ${event.error.message}`
+    case 'close':
+      return 'target: close'
+    case 'evidence':
+      return `evidence of ${event.errno}, ${event.grade}: ${event.detail}`
+    case 'resume':
+      return `resume, ${event.how}: ${event.detail}`
+    case 'verify':
+      return `read-back: ${event.action}`
+    default:
+      return undefined
   }
 }
 
@@ -60,6 +119,7 @@ async function liveProgress(output: Output): Promise<Progress> {
       running.set(name, { trials, results: [] })
       show(name)
     },
+    events() {},
     trial(result) {
       running.get(result.scenario)?.results.push(result)
       show(result.scenario)

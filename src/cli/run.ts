@@ -17,7 +17,7 @@ import { checkDirectory, checkFile } from './files.js'
 import { DEFAULT_LIMITS, limitsOf, type ReporterChoice, type TrialId } from './options.js'
 import { openOutputs } from './outputs.js'
 import { toolPackage } from './package.js'
-import { createProgress } from './progress.js'
+import { createProgress, type Verbosity } from './progress.js'
 import type { Screen } from './screen.js'
 import { withStopSignal } from './stop-signal.js'
 
@@ -36,6 +36,9 @@ interface CommonOptions extends TargetChoice {
   readonly keep?: string | true
   readonly reporter?: readonly ReporterChoice[]
   readonly output?: string
+  readonly quiet?: true
+  readonly verbose?: true
+  readonly debug?: true
 }
 
 export interface RunOptions extends CommonOptions {
@@ -113,7 +116,7 @@ async function execute(selected: readonly Selected[], options: Settings, screen:
   if (keep !== undefined) await checkDirectory(keep)
   return await withStopSignal(async (signal) => {
     const host = await Host.open(options.isolation)
-    const progress = await createProgress(screen.err)
+    const progress = await createProgress(screen.err, verbosityOf(options))
     try {
       const result = await runCampaign(host, {
         ...campaign(selected, options),
@@ -121,9 +124,13 @@ async function execute(selected: readonly Selected[], options: Settings, screen:
         keep,
         signal,
         progress,
+        onEvents(events, trial) {
+          progress.events(trial, events)
+          options.onEvents?.(events)
+        },
       })
       progress.stop()
-      await outputs.write(result, screen.out)
+      await outputs.write(result, screen)
       return exitCode(result, signal)
     } finally {
       progress.stop()
@@ -149,12 +156,17 @@ function campaign(selected: readonly Selected[], options: Settings) {
     },
     bail: options.bail === true ? 1 : options.bail,
     tool: toolPackage(),
-    onEvents: options.onEvents,
     replay: (scenario: Scenario, trial: TrialId) => {
       const source = sources.get(scenario)!
       return replayLine('file' in source ? source.file : scenario.name, trial, replayArguments(options))
     },
   }
+}
+
+function verbosityOf({ quiet, verbose, debug }: CommonOptions): Verbosity {
+  if (debug) return 'debug'
+  if (verbose) return 'verbose'
+  return quiet ? 'quiet' : 'normal'
 }
 
 function exitCode(result: RunResult, signal: AbortSignal): ExitCode {

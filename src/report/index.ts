@@ -1,5 +1,9 @@
+import { renderDots } from './dot.js'
+import { renderGithub } from './github.js'
 import type { Style } from './grid.js'
 import { jsonReport } from './json.js'
+import { renderJunit } from './junit.js'
+import { renderMarkdown } from './markdown.js'
 import type { RunResult } from './result.js'
 import { renderTable } from './table.js'
 
@@ -10,6 +14,10 @@ export type Reporter = (run: RunResult, style: Style) => string
 export const REPORTERS = {
   table: renderTable,
   json: (run) => `${JSON.stringify(jsonReport(run), null, 2)}\n`,
+  junit: renderJunit,
+  github: renderGithub,
+  markdown: renderMarkdown,
+  dot: renderDots,
 } as const satisfies Readonly<Record<string, Reporter>>
 
 export type ReporterName = keyof typeof REPORTERS

@@ -28,7 +28,7 @@ export interface CampaignOptions {
   readonly keep: string | undefined
   readonly tool: RunResult['tool']
   /** Is handed the whole history of every trial as it happens. */
-  readonly onEvents?: ((events: readonly Event[]) => void) | undefined
+  readonly onEvents?: ((events: readonly Event[], trial: TrialName) => void) | undefined
   /** Stops the run; what is done so far is the result. */
   readonly signal: AbortSignal
   replay(scenario: Scenario, trial: TrialKey): string
@@ -38,6 +38,9 @@ export interface CampaignOptions {
     end(result: ScenarioResult): void
   }
 }
+
+/** Which trial of a run it is. */
+export type TrialName = Pick<TrialResult, 'scenario' | 'seed' | 'index'>
 
 interface Job {
   readonly key: TrialKey
@@ -92,8 +95,12 @@ export async function runCampaign(host: Host, options: CampaignOptions): Promise
       progress.trial(skipped)
     } else {
       const trial = { schema: 1, scenario, target: options.target, ...key, limits: options.limits } as const
-      const { keep, onEvents } = options
-      const executed = await executeTrial(host, trial, { signal, keep, replay, onEvents })
+      const executed = await executeTrial(host, trial, {
+        signal,
+        keep: options.keep,
+        replay,
+        onEvents: (events) => options.onEvents?.(events, { scenario: scenario.name, ...key }),
+      })
       if (executed.target !== undefined) target = { ...target, ...executed.target }
       identity = executed.identity ?? identity
       row.results.push(executed.result)

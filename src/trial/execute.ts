@@ -13,7 +13,7 @@ export interface ExecuteOptions {
   /** Directory to keep the files of trials that did not pass in; undefined: keep none. */
   readonly keep: string | undefined
   /** Is handed the whole history as it happens, whatever the verdict. */
-  readonly onEvents?: ((events: readonly Event[]) => void) | undefined
+  onEvents?(events: readonly Event[]): void
   /** The command that runs this trial again. */
   readonly replay: string
 }

@@ -1,0 +1,114 @@
+/**
+ * JUnit's XML, as CI servers read it (the schema of Jenkins' xUnit plugin): a suite for each scenario, a case for each
+ * trial. What is inconclusive counts against the gate, so it is a failure here too.
+ */
+import { judgeGate } from './gate.js'
+import type { RunResult, ScenarioResult, TrialResult } from './result.js'
+import { countVerdicts } from './stats.js'
+
+type Attributes = Readonly<Record<string, string | number>>
+
+export function renderJunit(run: RunResult): string {
+  const { target, isolation, seed, tool } = run
+  const all = run.scenarios.flatMap(({ trials }) => trials)
+  const facts = {
+    gate: judgeGate(run).line,
+    target: `${target.name} ${target.version}`.trim(),
+    isolation,
+    seed,
+    tool: `${tool.name} ${tool.version}`,
+  }
+  const suites = run.scenarios.map((scenario) => suite(scenario, run.startedAt, facts))
+  const attributes = { name: tool.name, ...totals(all), time: seconds(run.durationMs) }
+  return `<?xml version="1.0" encoding="UTF-8"?>\n${element('testsuites', attributes, suites)}\n`
+}
+
+function suite({ name, trials }: ScenarioResult, startedAt: string, facts: Attributes): string {
+  const time = trials.reduce((sum, { durationMs }) => sum + durationMs, 0)
+  const attributes = {
+    name,
+    ...totals(trials),
+    time: seconds(time),
+    // without its zone: the schema's xs:dateTime of old readers has none, and it is UTC
+    timestamp: startedAt.slice(0, 19),
+  }
+  return element('testsuite', attributes, [properties(facts), ...trials.map(testcase)])
+}
+
+function totals(trials: readonly TrialResult[]) {
+  const { failed, inconclusive, skipped, errors } = countVerdicts(trials)
+  return { tests: trials.length, failures: failed + inconclusive, errors, skipped }
+}
+
+function testcase(trial: TrialResult): string {
+  const { scenario, seed, index, durationMs, replay } = trial
+  const attributes = {
+    name: `trial ${seed}.${index}`,
+    classname: scenario.replaceAll('/', '.'),
+    time: seconds(durationMs),
+  }
+  const output = element('system-out', {}, [escapeXml([...violationsOf(trial), replay].join('\n'))])
+  return element('testcase', attributes, [
+    properties({ seed: `${seed}.${index}`, replay }),
+    ...outcome(trial),
+    output,
+  ])
+}
+
+function outcome(trial: TrialResult): string[] {
+  const { verdict, reason = '' } = trial
+  switch (verdict) {
+    case 'passed':
+      return []
+    case 'skipped':
+      return [element('skipped', { message: reason }, [])]
+    case 'error':
+      return [element('error', { message: reason, type: 'error' }, [])]
+    case 'inconclusive':
+      return [element('failure', { message: reason, type: 'inconclusive' }, [])]
+    case 'failed': {
+      const [first] = trial.judgement?.violations ?? []
+      const message = first === undefined ? reason : `${first.kind}: ${first.summary}`
+      const body = escapeXml(violationsOf(trial).join('\n'))
+      return [element('failure', { message, type: first?.kind ?? 'failed' }, [body])]
+    }
+  }
+}
+
+function violationsOf({ judgement }: TrialResult): string[] {
+  return (judgement?.violations ?? []).map(
+    ({ kind, severity, summary }) => `${kind} (${severity}): ${summary}`,
+  )
+}
+
+function properties(values: Attributes): string {
+  const each = Object.entries(values).map(([name, value]) => element('property', { name, value }, []))
+  return element('properties', {}, each)
+}
+
+/** @param children XML: text has to be escaped */
+function element(name: string, attributes: Attributes, children: readonly string[]): string {
+  const written = Object.entries(attributes).map(([key, value]) => ` ${key}="${escapeXml(String(value))}"`)
+  const start = `<${name}${written.join('')}`
+  return children.length === 0 ? `${start}/>` : `${start}>${children.join('')}</${name}>`
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  '\n': '&#10;',
+  '\t': '&#9;',
+  '\r': '&#13;',
+}
+/** What XML 1.0 allows in no form at all: https://www.w3.org/TR/xml/#charsets */
+const FORBIDDEN = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu
+
+function escapeXml(text: string): string {
+  return text.replace(FORBIDDEN, '\ufffd').replace(/[&<>"\n\t\r]/g, (character) => ENTITIES[character]!)
+}
+
+function seconds(milliseconds: number): string {
+  return (milliseconds / 1000).toFixed(3)
+}
