@@ -32,7 +32,8 @@ export function describeTimeline({ timeline }: Pick<Scenario, 'timeline'>): stri
 /** What follows on every timeline. */
 export const CLOSING_ARC =
   'heal what is still on, wait for writes to work again, read everything back; ' +
-  'kill in the middle of operations, start, read everything back; stop, start, read everything back'
+  'kill in the middle of operations, start, read everything back; a few more operations, ' +
+  'stop, start, read everything back'
 
 const SIMPLE_STEPS = {
   heal: 'take every fault away again',

@@ -30,7 +30,7 @@ const words = (steps: readonly FlatStep[]) => steps.map(({ do: name }) => name).
 const healsStopped = FAULTS.filter((fault) => fault.healsStopped).map(({ kind }) => kind)
 const healsRunning = FAULTS.filter((fault) => !fault.healsStopped).map(({ kind }) => kind)
 
-const CLOSING = 'resume verify kill start verify stop start verify'
+const CLOSING = 'resume verify kill start verify run stop start verify'
 
 describe('planSteps', () => {
   it.each<[string, Timeline, string]>([

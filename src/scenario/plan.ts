@@ -3,13 +3,17 @@ import { createHash } from 'node:crypto'
 import { FAULTS } from '../fault/index.js'
 import type { FlatStep, Scenario } from './schema.js'
 
-/** Two restarts, one by a kill in the middle of the work and one by a stop: many bugs show only after the second. */
+/**
+ * Two restarts, one by a kill in the middle of the work and one by a stop: many bugs show only after the second, and some
+ * only where a few writes came between.
+ */
 const CLOSING: readonly FlatStep[] = [
   { do: 'resume' },
   { do: 'verify' },
   { do: 'kill', during: 'operations' },
   { do: 'start' },
   { do: 'verify' },
+  { do: 'run', operations: 6 },
   { do: 'stop' },
   { do: 'start' },
   { do: 'verify' },

@@ -16,7 +16,7 @@ interface Scene {
 
 /** Many batches: they are what a kill can tear. */
 const MIX: Mix = { put: 40, delete: 10, batch: 40, get: 10, scan: 0 }
-/** More than are answered before the kill, so that it meets some that are not. */
+/** More than are answered before the kill, so that it meets some that are not: most often few, as new writes hide lost ones. */
 const OPERATIONS = 2000
 const MOST_ANSWERS = 30
 /** A compaction is killed this long after it was asked for, in milliseconds; how long one takes is not known. */
@@ -30,7 +30,7 @@ export async function killDuring(
   const target = session.open
   if (target === undefined) return session.kill()
 
-  const answers = stream.integer(1, MOST_ANSWERS)
+  const answers = Math.floor(MOST_ANSWERS ** stream.fraction())
   const moment = stream.fraction()
   let killed: Promise<void> | undefined
   const killAfter = async (ms: number) => {
