@@ -2,6 +2,7 @@
 import type { Ora } from 'ora'
 import type { Event } from '../history/events.js'
 import type { ScenarioResult, TrialResult, VerdictName } from '../report/result.js'
+import { inSeconds } from '../report/sentences.js'
 import { type Counts, countVerdicts } from '../report/stats.js'
 import { oneLine, plural } from '../report/words.js'
 import type { TrialName } from '../trial/campaign.js'
@@ -54,7 +55,7 @@ function trialLine(
 ): string {
   const why = reason ?? judgement?.violations.map(({ kind }) => kind).join(', ') ?? ''
   const end = why === '' ? '' : `: ${oneLine(why)}`
-  const what = `${scenario} ${seed}.${index}  ${(durationMs / 1000).toFixed(1)} s${end}`
+  const what = `${scenario} ${seed}.${index}  ${inSeconds(durationMs)}${end}`
   return `${chalk[COLOURS[verdict]](verdict.padEnd('inconclusive'.length))}  ${what}\n`
 }
 

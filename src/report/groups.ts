@@ -47,6 +47,16 @@ export function groupViolations(scenario: ScenarioResult): ViolationGroup[] {
     .sort((a, b) => Number(b.severity === 'data-loss') - Number(a.severity === 'data-loss'))
 }
 
+/** Groups of one scenario that a report tells one by one. */
+const MOST_TOLD = 5
+
+/** The groups that a report tells, and how many violations it leaves out. */
+export function foldViolations(scenario: ScenarioResult): { told: readonly ViolationGroup[]; left: number } {
+  const groups = groupViolations(scenario)
+  const left = groups.slice(MOST_TOLD).reduce((sum, { times }) => sum + times, 0)
+  return { told: groups.slice(0, MOST_TOLD), left }
+}
+
 /** Trials that ended in the same way for the same reason, without a violation. */
 export interface ReasonGroup {
   readonly verdict: VerdictName

@@ -1,25 +1,23 @@
 /** The report as Markdown, for a job's summary, a comment or an issue. */
 import { judgeGate } from './gate.js'
-import { groupReasons, groupViolations, groupWaived } from './groups.js'
-import type { RunResult, ScenarioResult } from './result.js'
-import { counted, countVerdicts, passRate, sumEvidence } from './stats.js'
-import { oneLine, percent, plural } from './words.js'
-
-/** Violations of one scenario that are told one by one. */
-const MAX_VIOLATIONS = 5
+import { foldViolations, groupReasons } from './groups.js'
+import type { RunResult, ScenarioResult, TrialResult } from './result.js'
+import {
+  howOften,
+  keptSentences,
+  reasonHeading,
+  reasonSentence,
+  runFacts,
+  waivedSentences,
+} from './sentences.js'
+import { summarise } from './summary.js'
+import { oneLine, visible } from './words.js'
 
 export function renderMarkdown(run: RunResult): string {
   const { met, line } = judgeGate(run)
-  const { target, isolation, seed, durationMs, tool } = run
-  const facts = [
-    `${target.name} ${target.version}`.trim(),
-    `isolation ${isolation}`,
-    `seed ${seed}`,
-    `${(durationMs / 1000).toFixed(1)} s`,
-  ]
   const blocks = [
-    `### ${met ? '✅' : '❌'} ${tool.name}: ${literal(line)}`,
-    facts.map(literal).join(', '),
+    `### ${met ? '✅' : '❌'} ${run.tool.name}: ${literal(line)}`,
+    runFacts(run).map(prose).join(', '),
     table(run.scenarios),
     ...run.scenarios.map(violations),
     notes(run),
@@ -29,65 +27,56 @@ export function renderMarkdown(run: RunResult): string {
 
 function table(scenarios: readonly ScenarioResult[]): string {
   if (scenarios.length === 0) return ''
-  const head = ['scenario', 'volume', 'trials', 'passed', 'failed', 'inconclusive', 'skipped', 'errors']
-  const rows = scenarios.map(({ name, volume, trials }) => {
-    const counts = countVerdicts(trials)
-    const { passed, failed, inconclusive, skipped, errors } = counts
-    const rate = counted(counts) === 0 ? '-' : percent(passRate(counts), 1)
-    const numbers = [trials.length, passed, failed, inconclusive, skipped, errors]
-    return [literal(name), volume, ...numbers, rate, evidence(trials)]
-  })
-  const line = (cells: readonly (string | number)[]) => `| ${cells.join(' | ')} |`
-  const alignment = ['---', '---', ...Array(7).fill('---:'), '---']
-  return [line([...head, 'rate', 'evidence seen']), line(alignment), ...rows.map(line)].join('\n')
-}
-
-function evidence(trials: ScenarioResult['trials']): string {
-  const seen = Object.entries(sumEvidence(trials)).map(([errno, { direct, probe }]) =>
-    [errno, ...(direct > 0 ? [`direct ${direct}`] : []), ...(probe > 0 ? [`probe ${probe}`] : [])].join(' '),
-  )
-  return seen.join('<br>') || '-'
+  const { columns, rows } = summarise(scenarios)
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
+  return [
+    line(columns.map(({ head }) => head)),
+    line(columns.map(({ numeric }) => (numeric ? '---:' : '---'))),
+    ...rows.map((row) => line(row.map(({ text }) => text.split('\n').map(literal).join('<br>')))),
+  ].join('\n')
 }
 
 function violations(scenario: ScenarioResult): string {
-  const groups = groupViolations(scenario)
-  if (groups.length === 0) return ''
-  const told = groups.slice(0, MAX_VIOLATIONS).map(({ kind, severity, summary, times, trials }) => {
-    const often = times === 1 ? '' : `, ${times} times in ${plural(trials.length, 'trial')}`
-    return `- **${kind}** (${severity}${often}): ${literal(oneLine(summary))}\n${fenced(trials[0].replay)}`
-  })
-  const left = groups.slice(MAX_VIOLATIONS).reduce((sum, { times }) => sum + times, 0)
+  const { told, left } = foldViolations(scenario)
+  if (told.length === 0) return ''
   return [
     `#### ${literal(scenario.name)}`,
     '',
-    ...told,
+    ...told.map((group) => {
+      const { kind, severity, summary, trials } = group
+      return `- **${kind}** (${severity}${howOften(group)}): ${prose(summary)}\n${again(trials[0])}`
+    }),
     ...(left === 0 ? [] : [`- … and ${left} more`]),
   ].join('\n')
 }
 
-function notes({ scenarios, target }: RunResult): string {
-  const trials = scenarios.flatMap((scenario) => scenario.trials)
-  const unsettled = groupReasons(trials).map(({ verdict, reason, trials: group }) => {
-    const told = `- ${plural(group.length, 'trial')} ${verdict}: ${literal(oneLine(reason))}`
-    return verdict === 'skipped' ? told : `${told}\n${fenced(group[0].replay)}`
+function notes(run: RunResult): string {
+  const trials = run.scenarios.flatMap((scenario) => scenario.trials)
+  const unsettled = groupReasons(trials).map((group) => {
+    const told = `- ${reasonHeading(group)}: ${prose(reasonSentence(group))}`
+    return group.verdict === 'skipped' ? told : `${told}\n${again(group.trials[0])}`
   })
-  const broken = new Map(groupWaived(trials).map(({ promise, times }) => [promise as string, times]))
-  const waived = Object.entries(target.waived).map(([promise, reason]) => {
-    const times = broken.get(promise)
-    const what = times === undefined ? '' : `; broken ${plural(times, 'time')}`
-    return `- waived by the contract: ${promise} (${literal(oneLine(reason))})${what}`
-  })
-  return [...unsettled, ...waived].join('\n')
+  return [...unsettled, ...waivedSentences(run).map((sentence) => `- ${prose(sentence)}`)].join('\n')
 }
 
-/** A block of code, inside an item of a list, that holds any text: its fence is longer than every run of backticks in it. */
-function fenced(text: string): string {
-  const longest = Math.max(2, ...[...text.matchAll(/`+/g)].map(([run]) => run.length))
+/** Inside an item of a list: the command that runs a trial again, and where its files are. */
+function again(trial: TrialResult): string {
+  const kept = keptSentences(trial).map((sentence) => `\n\n  ${literal(visible(sentence))}`)
+  return `${fenced(visible(trial.replay))}${kept.join('')}`
+}
+
+/** A block of code that holds any line: its fence is longer than every run of backticks in it. */
+function fenced(line: string): string {
+  const longest = Math.max(2, ...[...line.matchAll(/`+/g)].map(([run]) => run.length))
   const fence = '`'.repeat(longest + 1)
-  return `  ${fence}sh\n  ${oneLine(text)}\n  ${fence}`
+  return `  ${fence}sh\n  ${line}\n  ${fence}`
 }
 
-/** A text in which nothing is markup: https://spec.commonmark.org/0.31.2/#backslash-escapes */
+function prose(text: string): string {
+  return literal(oneLine(text))
+}
+
+/** A text in which nothing is markup: https://spec.commonmark.org/0.31.2/#backslash-escapes, and GitHub's `$` for formulas. */
 function literal(text: string): string {
-  return text.replace(/[\\`*_[\]<>|~#&@]/g, (character) => `\\${character}`)
+  return text.replace(/[\\`*_[\]<>|~#&@$]/g, (character) => `\\${character}`)
 }

@@ -190,6 +190,19 @@ describe('renderTable', () => {
     expect(text.replaceAll('\n', '')).not.toMatch(/\p{Cc}/u)
   })
 
+  it('prints the line for a replay so that it can be copied, however long it is', () => {
+    const replay = `npx lightning-chaos replay a/b --target-cmd 'x  y ${'z'.repeat(600)}'`
+    const run = runResult({
+      scenarios: [
+        scenario('a/b', [
+          trial('failed', { replay, violations: [violation('hung', 'h')] }),
+          trial('error', { replay, reason: 'it died' }),
+        ]),
+      ],
+    })
+    expect(renderTable(run, plain).split(replay)).toHaveLength(3)
+  })
+
   it('says nothing with a colour that it does not say in words', () => {
     const coloured = renderTable(mixed, { ...plain, chalk: new Chalk({ level: 3 }) })
     // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are control characters

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { fill, oneLine, percent, plural, wrap } from './words.js'
+import { fill, oneLine, percent, plural, visible, wrap } from './words.js'
 
 describe('percent', () => {
   it.each([
@@ -34,6 +34,13 @@ describe('oneLine', () => {
 
   it('shortens', () => {
     expect(oneLine('x'.repeat(1000))).toHaveLength(501)
+  })
+})
+
+describe('visible', () => {
+  it('changes nothing that prints, so that a command can be copied', () => {
+    const command = `run 'a  b' ${'x'.repeat(1000)}`
+    expect(visible(`${command}\n\u001b\u2028`)).toBe(`${command}\\x0a\\x1b\\x2028`)
   })
 })
 

@@ -23,7 +23,12 @@ const MAX_TEXT = 500
  */
 export function oneLine(text: string): string {
   const short = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text
-  return short.replace(/\s+/g, ' ').replace(/[\p{Cc}\p{Cf}]/gu, (character) => {
+  return visible(short.replace(/\s+/g, ' '))
+}
+
+/** A text of which nothing may be lost (a command to copy, say), with every control character made visible. */
+export function visible(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => {
     return `\\x${character.codePointAt(0)!.toString(16).padStart(2, '0')}`
   })
 }
