@@ -4,8 +4,9 @@
  */
 import { judgeGate } from './gate.js'
 import { groupReasons, groupViolations } from './groups.js'
-import type { RunResult } from './result.js'
-import { plural } from './words.js'
+import type { RunResult, TrialResult } from './result.js'
+import { howOften, keptSentences, reasonHeading, reasonSentence, violationSentence } from './sentences.js'
+import { oneLine, plural, visible } from './words.js'
 
 type Level = 'error' | 'warning' | 'notice'
 
@@ -22,29 +23,28 @@ export function renderGithub(run: RunResult): string {
   const { met, line } = judgeGate(run)
   const gate: Annotation = { level: met ? 'notice' : 'error', title: run.tool.name, text: line }
   const annotations = [gate, ...violations(run, met), ...unsettled(run)]
-  return (['error', 'warning', 'notice'] as const)
-    .flatMap((level) => limited(annotations.filter((each) => each.level === level)))
-    .map(command)
-    .join('')
+  const shown = (['error', 'warning', 'notice'] as const).flatMap((level) =>
+    limited(annotations.filter((each) => each.level === level)),
+  )
+  return [...shown.map(command), ...details(run)].map((text) => `${text}\n`).join('')
 }
 
 /** What did not keep the gate from being met is no error. */
 function violations({ scenarios }: RunResult, met: boolean): Annotation[] {
   return scenarios.flatMap((scenario) =>
-    groupViolations(scenario).map(({ kind, severity, summary, times, trials }) => ({
+    groupViolations(scenario).map((group) => ({
       level: met ? 'warning' : 'error',
-      title: `${kind} (${severity}) in ${scenario.name}`,
-      text: `${summary}${times === 1 ? '' : `, ${times} times in ${plural(trials.length, 'trial')}`}\n${trials[0].replay}`,
+      title: `${group.kind} (${group.severity}) in ${scenario.name}`,
+      text: `${oneLine(group.summary)}${howOften(group)}\n${visible(group.trials[0].replay)}`,
     })),
   )
 }
 
 function unsettled({ scenarios }: RunResult): Annotation[] {
-  const trials = scenarios.flatMap((scenario) => scenario.trials)
-  return groupReasons(trials).map(({ verdict, reason, trials: group }) => ({
-    level: verdict === 'skipped' ? 'notice' : 'warning',
-    title: `${plural(group.length, 'trial')} ${verdict}`,
-    text: `${reason} (${[...new Set(group.map(({ scenario }) => scenario))].join(', ')})`,
+  return groupReasons(scenarios.flatMap(({ trials }) => trials)).map((group) => ({
+    level: group.verdict === 'skipped' ? 'notice' : 'warning',
+    title: reasonHeading(group),
+    text: oneLine(reasonSentence(group)),
   }))
 }
 
@@ -52,11 +52,40 @@ function limited(annotations: readonly Annotation[]): readonly Annotation[] {
   if (annotations.length <= MOST_OF_A_LEVEL) return annotations
   const shown = annotations.slice(0, MOST_OF_A_LEVEL - 1)
   const left = annotations.length - shown.length
-  return [...shown, { level: shown[0]!.level, title: 'and more', text: `${left} more: see the table` }]
+  return [
+    ...shown,
+    { level: shown[0]!.level, title: 'and more', text: `${left} more: see the log of this step` },
+  ]
+}
+
+/** Every trial that proved something wrong, or nothing, folded away in the log. */
+function details({ scenarios, tool }: RunResult): string[] {
+  const trials = scenarios
+    .flatMap((scenario) => scenario.trials)
+    .filter(({ verdict }) => verdict !== 'passed' && verdict !== 'skipped')
+  if (trials.length === 0) return []
+  const title = `${tool.name}: ${plural(trials.length, 'trial')} that did not pass`
+  return [`::group::${data(title)}`, ...trials.flatMap(detail).map(inert), '::endgroup::']
+}
+
+function detail(trial: TrialResult): string[] {
+  const { scenario, seed, index, verdict, reason, judgement } = trial
+  const why = reason === undefined ? '' : `: ${reason}`
+  return [
+    oneLine(`${verdict} ${scenario} ${seed}.${index}${why}`),
+    ...(judgement?.violations ?? []).map((violation) => `  ${oneLine(violationSentence(violation))}`),
+    `  ${visible(trial.replay)}`,
+    ...keptSentences(trial).map((sentence) => `  ${visible(sentence)}`),
+  ]
+}
+
+/** The runner also takes the old form of a command, `##[name]`, which may stand anywhere in a line. */
+function inert(line: string): string {
+  return line.replaceAll('##[', '#\\x23[')
 }
 
 function command({ level, title, text }: Annotation): string {
-  return `::${level} title=${data(title).replace(/:/g, '%3A').replace(/,/g, '%2C')}::${data(text)}\n`
+  return `::${level} title=${data(title).replace(/:/g, '%3A').replace(/,/g, '%2C')}::${data(text)}`
 }
 
 function data(text: string): string {

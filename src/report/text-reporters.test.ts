@@ -13,7 +13,11 @@ const failing = runResult({
   scenarios: [
     scenario('diskfull/neighbour', [
       ...trials(30, 'passed'),
-      trial('failed', { index: 30, violations: [violation('lost-write', 'key k: `put` #7 is gone')] }),
+      trial('failed', {
+        index: 30,
+        kept: '/kept/x',
+        violations: [violation('lost-write', 'key k: `put` #7 is gone')],
+      }),
     ]),
     scenario('diskfull/xfs', trials(2, 'skipped', { reason: 'needs root' }), 'xfs'),
     scenario('diskfull/ext4', [
@@ -44,8 +48,18 @@ describe('renderGithub', () => {
         '::error title=lightning-chaos::FAIL 90.9%25 (30/33) < 95%25, 1 data-loss violation',
         '::error title=lost-write (data-loss) in diskfull/neighbour::key k: `put` #7 is gone%0Anpx lightning-chaos replay 0123456789ab',
         '::warning title=1 trial inconclusive::no evidence (diskfull/ext4)',
-        '::warning title=1 trial error::it died (diskfull/ext4)',
+        '::warning title=1 trial ended in an error of the tool::it died (diskfull/ext4)',
         '::notice title=2 trials skipped::needs root (diskfull/xfs)',
+        '::group::lightning-chaos: 3 trials that did not pass',
+        'failed diskfull/neighbour 0123456789ab.30',
+        '  lost-write (data-loss): key k: `put` #7 is gone',
+        '  npx lightning-chaos replay 0123456789ab',
+        '  files kept in /kept/x',
+        'inconclusive diskfull/ext4 0123456789ab.0: no evidence',
+        '  npx lightning-chaos replay 0123456789ab',
+        'error diskfull/ext4 0123456789ab.0: it died',
+        '  npx lightning-chaos replay 0123456789ab',
+        '::endgroup::',
         '',
       ].join('\n'),
     )
@@ -57,18 +71,53 @@ describe('renderGithub', () => {
     )
     const errors = renderGithub(runResult({ scenarios: many })).match(/^::error.*$/gm)!
     expect(errors).toHaveLength(10)
-    expect(errors.at(-1)).toBe('::error title=and more::4 more: see the table')
+    expect(errors.at(-1)).toBe('::error title=and more::4 more: see the log of this step')
+  })
+
+  it('has no group where every trial passed or was skipped', () => {
+    expect(renderGithub(runResult())).toBe('::notice title=lightning-chaos::PASS 100.0%25 (8/8) >= 95%25\n')
   })
 
   it('lets no text begin a command or end a title', () => {
+    const parts = [
+      '%',
+      '\r',
+      '\n',
+      '\u2028',
+      ':',
+      '::',
+      '::error::',
+      '##[error]',
+      '#',
+      '[',
+      ',',
+      'a',
+      '=',
+      ' ',
+    ]
     fc.assert(
-      fc.property(fc.string({ unit: fc.constantFrom('%', '\r', '\n', ':', ',', 'a', '=') }), (text) => {
+      fc.property(fc.string({ unit: fc.constantFrom(...parts) }), (text) => {
         const run = runResult({
-          scenarios: [scenario(text, [trial('failed', { violations: [violation('hung', text)] })])],
+          scenarios: [
+            scenario(text, [
+              trial('failed', { replay: `npx ${text}`, kept: text, violations: [violation('hung', text)] }),
+              trial('error', { reason: text }),
+            ]),
+          ],
         })
         const lines = renderGithub(run).trimEnd().split('\n')
-        expect(lines).toHaveLength(2)
-        for (const line of lines) expect(line).toMatch(/^::error title=[^:,\r\n]*::[^\r\n]*$/)
+        const commands = lines.filter((line) => line.trimStart().startsWith('::'))
+        expect(commands.map((line) => /^::\w+/.exec(line)?.[0])).toEqual([
+          '::error',
+          '::error',
+          '::warning',
+          '::group',
+          '::endgroup',
+        ])
+        for (const line of commands.slice(0, 3)) {
+          expect(line).toMatch(/^::(error|warning) title=[^:,\r\n]*::[^\r\n]*$/)
+        }
+        for (const line of lines.slice(4, -1)) expect(line).not.toContain('##[')
       }),
     )
   })
@@ -95,12 +144,14 @@ mydb 1, isolation root, seed seed, 12.3 s
   npx lightning-chaos replay 0123456789ab
   \`\`\`
 
-- 2 trials skipped: needs root
-- 1 trial inconclusive: no evidence
+  files kept in /kept/x
+
+- 2 trials skipped: needs root (diskfull/xfs)
+- 1 trial inconclusive: no evidence (diskfull/ext4)
   \`\`\`sh
   npx lightning-chaos replay 0123456789ab
   \`\`\`
-- 1 trial error: it died
+- 1 trial ended in an error of the tool: it died (diskfull/ext4)
   \`\`\`sh
   npx lightning-chaos replay 0123456789ab
   \`\`\`
@@ -109,10 +160,28 @@ mydb 1, isolation root, seed seed, 12.3 s
   })
 
   it('keeps a replay line in its block, whatever is in it', () => {
-    const replay = "npx lightning-chaos replay a --target-cmd 'x ```` y'"
+    const replay = `npx lightning-chaos replay a --target-cmd 'x \`\`\`\`  y' ${'z'.repeat(600)}`
     const run = runResult({
       scenarios: [scenario('a/b', [trial('failed', { replay, violations: [violation('hung', 'h')] })])],
     })
     expect(renderMarkdown(run)).toContain(`  \`\`\`\`\`sh\n  ${replay}\n  \`\`\`\`\`\n`)
+  })
+
+  it('lets no text of a target become markup', () => {
+    const text = '| `a` **b** <img src=x> [l](u)\n\n# h\n$x$'
+    const told = '\\| \\`a\\` \\*\\*b\\*\\* \\<img src=x\\> \\[l\\](u) \\# h \\$x\\$'
+    const run = runResult({
+      target: { name: text, version: '1', waived: {} },
+      scenarios: [
+        scenario('a/b', [
+          trial('failed', { violations: [violation('hung', text)] }),
+          trial('skipped', { reason: text }),
+        ]),
+      ],
+    })
+    const lines = renderMarkdown(run).split('\n')
+    expect(lines).toContain(`${told} 1, isolation root, seed seed, 12.3 s`)
+    expect(lines).toContain(`- **hung** (grace): ${told}`)
+    expect(lines).toContain(`- 1 trial skipped: ${told} (a/b)`)
   })
 })
