@@ -14,6 +14,7 @@ const mixed = runResult({
       trial('failed', {
         index: 2,
         durationMs: 1234,
+        kept: '/kept/x',
         replay: "npx lightning-chaos replay diskfull/neighbour --target-cmd 'x < y && z'",
         violations: [violation('lost-write', 'key "k": gone'), violation('crashed', 'by SIGBUS\nat 3')],
       }),
@@ -32,18 +33,40 @@ function withSummary(summary: string): RunResult {
   })
 }
 
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about
+const FORBIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ud800-\udfff\ufffe\uffff]/gu
+
+/** What XML gives a meaning to or forbids, and any other character, halves of pairs among them. */
+const unit = fc.oneof(
+  fc.constantFrom(
+    '&',
+    '<',
+    '>',
+    '"',
+    "'",
+    ']]>',
+    '&amp;',
+    '\0',
+    '\x1b',
+    '\t',
+    '\n',
+    '\r',
+    '\ufffe',
+    '\ud800',
+  ),
+  fc.integer({ min: 0, max: 0x10ffff }).map((codePoint) => String.fromCodePoint(codePoint)),
+)
+
 describe('renderJunit', () => {
   it('makes a case of each trial, with what a reader needs to run it again', () => {
     const lines = renderJunit(mixed).replaceAll('><', '>\n<').split('\n')
     expect(lines).toContain(
-      '<testsuites name="lightning-chaos" tests="6" failures="2" errors="1" skipped="1" time="12.345">',
+      '<testsuites name="lightning-chaos" tests="6" failures="2" errors="1" time="12.345">',
     )
     expect(lines).toContain(
       '<testsuite name="diskfull/neighbour" tests="3" failures="1" errors="0" skipped="0" time="1.434" timestamp="2026-01-02T03:04:05">',
     )
-    expect(lines).toContain(
-      '<testcase name="trial 0123456789ab.2" classname="diskfull.neighbour" time="1.234">',
-    )
+    expect(lines).toContain('<testcase name="trial 2" classname="diskfull.neighbour" time="1.234">')
     expect(lines).toContain('<property name="seed" value="0123456789ab.2"/>')
     expect(lines).toContain(
       `<property name="replay" value="npx lightning-chaos replay diskfull/neighbour --target-cmd 'x &lt; y &amp;&amp; z'"/>`,
@@ -56,9 +79,26 @@ describe('renderJunit', () => {
     expect(lines).toContain('<skipped message="needs root"/>')
   })
 
+  it('has suites with the gate, the seed, the target and the isolation', () => {
+    for (const property of [
+      '<property name="gate" value="FAIL 40.0% (2/5) &lt; 95%, 1 data-loss violation"/>',
+      '<property name="target" value="lightning 1.0.0"/>',
+      '<property name="isolation" value="root"/>',
+      '<property name="seed" value="seed"/>',
+    ]) {
+      expect(renderJunit(mixed).split(property)).toHaveLength(3)
+    }
+  })
+
+  it('tells what was broken, the command and the files in the output of a case', () => {
+    expect(renderJunit(mixed)).toContain(
+      `<system-out>lost-write (data-loss): key &quot;k&quot;: gone&#10;crashed (grace): by SIGBUS&#10;at 3&#10;npx lightning-chaos replay diskfull/neighbour --target-cmd 'x &lt; y &amp;&amp; z'&#10;files kept in /kept/x</system-out>`,
+    )
+  })
+
   it('loses nothing of a text but what XML cannot hold', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 40 }), (summary) => {
+      fc.property(fc.string({ unit, maxLength: 40 }), (summary) => {
         const [, message] = /<failure message="hung: ([^"]*)"/.exec(renderJunit(withSummary(summary)))!
         const decoded = message!.replace(
           /&(?:(amp|lt|gt|quot)|#(\d+));/g,
@@ -68,8 +108,7 @@ describe('renderJunit', () => {
               : { amp: '&', lt: '<', gt: '>', quot: '"' }[name]!,
         )
         expect(message).not.toMatch(/[<>]|&(?!amp;|lt;|gt;|quot;|#\d+;)/)
-        // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what it is about
-        const allowed = summary.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/gu, '\ufffd')
+        const allowed = summary.replace(FORBIDDEN, '\ufffd')
         expect(decoded).toBe(allowed)
       }),
     )

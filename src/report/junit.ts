@@ -1,16 +1,17 @@
 /**
- * JUnit's XML, as CI servers read it (the schema of Jenkins' xUnit plugin): a suite for each scenario, a case for each
- * trial. What is inconclusive counts against the gate, so it is a failure here too.
+ * JUnit's XML, as Jenkins, GitLab and the readers for GitHub take it: a suite for each scenario, a case for each trial.
+ * What is inconclusive counts against the gate, so it is a failure here too.
  */
 import { judgeGate } from './gate.js'
 import type { RunResult, ScenarioResult, TrialResult } from './result.js'
+import { keptSentences, violationSentence } from './sentences.js'
 import { countVerdicts } from './stats.js'
 
 type Attributes = Readonly<Record<string, string | number>>
 
 export function renderJunit(run: RunResult): string {
   const { target, isolation, seed, tool } = run
-  const all = run.scenarios.flatMap(({ trials }) => trials)
+  const { skipped: _, ...all } = totals(run.scenarios.flatMap(({ trials }) => trials))
   const facts = {
     gate: judgeGate(run).line,
     target: `${target.name} ${target.version}`.trim(),
@@ -19,7 +20,7 @@ export function renderJunit(run: RunResult): string {
     tool: `${tool.name} ${tool.version}`,
   }
   const suites = run.scenarios.map((scenario) => suite(scenario, run.startedAt, facts))
-  const attributes = { name: tool.name, ...totals(all), time: seconds(run.durationMs) }
+  const attributes = { name: tool.name, ...all, time: seconds(run.durationMs) }
   return `<?xml version="1.0" encoding="UTF-8"?>\n${element('testsuites', attributes, suites)}\n`
 }
 
@@ -43,11 +44,14 @@ function totals(trials: readonly TrialResult[]) {
 function testcase(trial: TrialResult): string {
   const { scenario, seed, index, durationMs, replay } = trial
   const attributes = {
-    name: `trial ${seed}.${index}`,
+    // without its seed, which a new run changes: CI servers follow a case from run to run by its name
+    name: `trial ${index}`,
     classname: scenario.replaceAll('/', '.'),
     time: seconds(durationMs),
   }
-  const output = element('system-out', {}, [escapeXml([...violationsOf(trial), replay].join('\n'))])
+  const output = element('system-out', {}, [
+    escapeXml([...violationsOf(trial), replay, ...keptSentences(trial)].join('\n')),
+  ])
   return element('testcase', attributes, [
     properties({ seed: `${seed}.${index}`, replay }),
     ...outcome(trial),
@@ -76,9 +80,7 @@ function outcome(trial: TrialResult): string[] {
 }
 
 function violationsOf({ judgement }: TrialResult): string[] {
-  return (judgement?.violations ?? []).map(
-    ({ kind, severity, summary }) => `${kind} (${severity}): ${summary}`,
-  )
+  return (judgement?.violations ?? []).map(violationSentence)
 }
 
 function properties(values: Attributes): string {
