@@ -58,11 +58,20 @@ function program(): Command {
     .option('--allow-data-loss', 'let the gate pass although data was lost; the report says so')
     .option('--bail [n]', 'stop after the first trial that did not pass, or after n', parseCount)
     .option('--workers <n>', 'trials at a time', parseCount, 2)
-    .action(async (scenarios: string[], options: RunOptions) => {
+    .option(
+      '--config <file>',
+      'settings to start from (default: lightning-chaos.config.yaml, if there is one)',
+    )
+    .option('--no-config', 'read no config')
+    .option('--print-config', 'print what would be run, and where each setting comes from')
+    .action(async (selectors: string[], options: RunOptions & { printConfig?: true }, command: Command) => {
+      const { applyConfig, printConfig } = await import('./config.js')
+      const settled = await applyConfig(command, selectors)
+      const shown = await screen()
+      if (options.printConfig) return printConfig(command, settled, shown.out)
       const { run } = await import('./run.js')
-      process.exitCode = await run(scenarios, options, await screen())
+      process.exitCode = await run(settled.scenarios, command.opts<RunOptions>(), shown)
     })
-
   withTrialOptions(
     root
       .command('replay')

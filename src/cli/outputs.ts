@@ -1,5 +1,6 @@
 /** Where reports go: each reporter to its own file, or one to stdout; what a CI service wants follows by itself. */
 import { appendFile } from 'node:fs/promises'
+import path from 'node:path'
 import { Chalk } from 'chalk'
 import { UsageError } from '../errors.js'
 import { REPORTERS, type ReporterName } from '../report/index.js'
@@ -45,6 +46,13 @@ export async function openOutputs(
     throw new UsageError('--output is for a reporter without a file of its own, and every one has one')
   }
   const destinations = wanted.map(({ file }, index) => ({ name: names[index]!, file: file ?? output }))
+  const files = destinations.flatMap(({ file }) => (file === undefined ? [] : [path.resolve(file)]))
+  const twice = files.find((file, index) => files.indexOf(file) < index)
+  if (twice !== undefined) {
+    throw new UsageError(`two reporters would write to ${twice}, and only the last would be left`, {
+      hint: 'give each a file of its own',
+    })
+  }
   for (const { file } of destinations) if (file !== undefined) await checkFile(file)
   return {
     async write(result, { out, err }) {

@@ -77,6 +77,52 @@ describe('progress', () => {
     )
   })
 
+  it('tells, for --debug, of everything but the operations', async () => {
+    const { stderr, err } = output({}, undefined)
+    const progress = await createProgress(err, 'debug')
+    const fault = { fault: 'ballast', family: 'full', refusals: [], errnos: ['ENOSPC'] } as const
+    const error = { code: 'EIO', kind: 'io', recoverable: false, message: 'no\nluck' } as const
+    progress.events({ scenario: 'a/b', seed: 'cafe', index: 1 }, [
+      { type: 'volume', time: 0, detail: 'tmpfs on /v' },
+      { type: 'phase', time: 1, phase: 'faulted' },
+      { type: 'fault', time: 2, action: 'inject', ...fault, detail: '0 bytes free' },
+      { type: 'evidence', time: 3, grade: 'probe', errno: 'ENOSPC', count: 1, detail: 'dd' },
+      { type: 'ok', time: 4, id: 1 },
+      { type: 'process', time: 5, action: 'crash', detail: 'SIGBUS' },
+      { type: 'open', time: 6, ok: true, mode: 'read-only' },
+      { type: 'open', time: 7, ok: false, error },
+      { type: 'resume', time: 8, how: 'never', detail: 'none acked' },
+      { type: 'verify', time: 123456.78, action: 'begin' },
+    ])
+    expect(stderr.drained().replaceAll('  a/b cafe.1', '')).toBe(
+      [
+        '     0.0 ms  volume: tmpfs on /v',
+        "     1.0 ms  the phase 'faulted' begins",
+        '     2.0 ms  inject ballast: 0 bytes free',
+        '     3.0 ms  evidence of ENOSPC, probe: dd',
+        '     5.0 ms  target: crash: SIGBUS',
+        '     6.0 ms  target: open, read-only',
+        '     7.0 ms  target: open failed: no luck',
+        '     8.0 ms  resume, never: none acked',
+        '123456.8 ms  read-back: begin',
+        '',
+      ].join('\n'),
+    )
+  })
+
+  it('has no live line with --verbose or --debug, nor with --quiet', async () => {
+    for (const verbosity of ['verbose', 'debug', 'quiet'] as const) {
+      const { stderr, err } = output({ NO_COLOR: '1' }, 60)
+      const progress = await createProgress(err, verbosity)
+      progress.begin(failed, 4)
+      progress.trial(trial('passed'))
+      progress.end(failed)
+      progress.stop()
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+      expect(stderr.drained()).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/)
+    }
+  })
+
   it('is a live line on a terminal, which goes away', async () => {
     const { stderr, err } = output({ NO_COLOR: '1' }, 60)
     const progress = await createProgress(err)

@@ -66,6 +66,8 @@ function debugLine({ scenario, seed, index }: TrialName, time: number, text: str
 /** What happened in the world around the operations; undefined for an operation. */
 function inWords(event: Event): string | undefined {
   switch (event.type) {
+    case 'volume':
+      return `volume: ${event.detail}`
     case 'phase':
       return `the phase '${event.phase}' begins`
     case 'fault':

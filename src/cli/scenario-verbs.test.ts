@@ -95,8 +95,9 @@ describe('show', () => {
                 2 times:
                   kill the process with SIGKILL
                   start the target and open the data directory
-                then, as in every scenario: heal what is still on, wait for writes to work again, read everything back;
-                  kill, start, read everything back; stop, start, read everything back
+                then, as in every scenario: heal what is still on, wait for writes to work again, read everything back; kill
+                  in the middle of operations, start, read everything back; a few more operations, stop, start, read
+                  everything back
       evidence  ballast: ENOSPC
       needs     a volume with a quota in memory (tmpfs)
       trials    3, unless --trials says otherwise

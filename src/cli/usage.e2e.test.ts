@@ -60,6 +60,16 @@ describe('exits 2 and says what is wrong with', () => {
       'error: json and table would both write to stdout\nhint: give each a file: --reporter table=FILE\n',
     ],
     [
+      'two reporters to one file',
+      ['run', '--reporter', 'json=/nonexistent/x', '--reporter', 'junit=/nonexistent/x'],
+      'error: two reporters would write to /nonexistent/x, and only the last would be left\nhint: give each a file of its own\n',
+    ],
+    [
+      '--quiet with --debug',
+      ['run', '--quiet', '--debug'],
+      `error: option '--quiet' cannot be used with option '--debug'\n${HELP}`,
+    ],
+    [
       'a report that would be a directory',
       ['run', '--output', 'directory.yaml'],
       'error: directory.yaml cannot be written: it is a directory\nhint: name a file in a directory that is there and may be written\n',

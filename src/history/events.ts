@@ -83,6 +83,8 @@ type OperationEvent =
     }
 
 type WorldEvent =
+  /** The place for the target's files is ready. In words: 'tmpfs on /dev/shm/x/volume'. */
+  | { readonly type: 'volume'; readonly time: Time; readonly detail: string }
   | { readonly type: 'phase'; readonly time: Time; readonly phase: Phase }
   | {
       readonly type: 'fault'

@@ -36,6 +36,7 @@ export interface SandboxOptions {
 /** The process inside a sandbox, which waits for its one request. */
 export class Sandbox {
   readonly #child
+  readonly #lines: AsyncIterableIterator<string>
   #stderr = ''
 
   /** @param owner names the run */
@@ -52,6 +53,8 @@ export class Sandbox {
       cwd: workingDirectory(),
       env: { PATH: COMMAND_PATH, [OWNER_VARIABLE]: owner },
     })
+    // listened to from the start: a sandbox that was killed before its request would never be heard to end
+    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
     this.#child.stdin.on('error', () => {}) // the process is gone: its exit tells why
     this.#child.stderr.on('data', (chunk: Buffer) => {
       this.#stderr = (this.#stderr + chunk.toString()).slice(-4096)
@@ -102,7 +105,7 @@ export class Sandbox {
       this.#child.stdin.write(`${JSON.stringify(line)}\n`)
     say(request)
     let reported: SandboxError | undefined
-    for await (const line of createInterface({ input: this.#child.stdout })) {
+    for await (const line of this.#lines) {
       const message = JSON.parse(line) as SandboxMessage
       if ('error' in message) reported = fromReport(message.error)
       else onMessage(message, say)

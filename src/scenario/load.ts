@@ -1,5 +1,5 @@
 /** Finds and reads scenarios: the built-in ones by name, the user's own by path. */
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { InternalError, UsageError } from '../errors.js'
@@ -8,11 +8,11 @@ import { VOLUMES } from '../volume/index.js'
 import { checkScenario } from './check.js'
 import { nearest } from './nearest.js'
 import { type Scenario, scenarioSchema } from './schema.js'
+import { readTextFile } from './text-file.js'
 import { parseYaml } from './yaml.js'
 
 /** The package's own scenarios: as far away from dist/scenario as from src/scenario. */
 const BUILTIN_DIRECTORY = fileURLToPath(new URL('../../scenarios/', import.meta.url))
-const MAX_BYTES = 1024 * 1024
 const SUFFIX = /\.ya?ml$/
 
 const checkedSchema = scenarioSchema.superRefine((scenario, context) => {
@@ -25,52 +25,8 @@ const checkedSchema = scenarioSchema.superRefine((scenario, context) => {
  * @throws UsageError that says what is wrong with the file, with line and column where it is in the text
  */
 export async function loadScenarioFile(file: string): Promise<Scenario> {
-  return parseYaml(file, await readText(file), checkedSchema)
-}
-
-async function readText(file: string): Promise<string> {
-  let bytes: Buffer
-  try {
-    const status = await stat(file)
-    if (status.isDirectory())
-      throw new UsageError(`${file}: is a directory, expected a scenario file`, {
-        hint: `name one: ${path.join(file, 'NAME.yaml')}`,
-      })
-    // Reading a FIFO or a device could wait, or go on, for ever.
-    if (!status.isFile())
-      throw new UsageError(`${file}: is not a file`, { hint: 'a scenario is a YAML file' })
-    if (status.size > MAX_BYTES)
-      throw new UsageError(`${file}: is ${status.size} bytes long, expected at most ${MAX_BYTES}`, {
-        hint: 'a scenario takes a few hundred bytes; is this the right file?',
-      })
-    bytes = await readFile(file)
-  } catch (error) {
-    throw error instanceof UsageError ? error : unreadable(file, error as NodeJS.ErrnoException)
-  }
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-    if (!text.includes('\0')) return text
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error
-  }
-  throw new UsageError(`${file}: is not a text in UTF-8`, {
-    hint: 'a scenario is a YAML file, saved as UTF-8',
-  })
-}
-
-function unreadable(file: string, cause: NodeJS.ErrnoException): UsageError {
-  switch (cause.code) {
-    case 'ENOENT':
-    case 'ENOTDIR':
-      return new UsageError(`${file}: no such file`, {
-        hint: 'lightning-chaos list shows the built-in scenarios',
-        cause,
-      })
-    case 'EACCES':
-      return new UsageError(`${file}: may not be read`, { hint: `chmod +r ${file}`, cause })
-    default:
-      return new UsageError(`${file}: cannot be read: ${cause.message}`, { cause })
-  }
+  const text = await readTextFile(file, 'a scenario', 'lightning-chaos list shows the built-in scenarios')
+  return parseYaml(file, text, checkedSchema)
 }
 
 /** Names of the scenarios in a directory, sorted. A name is the path of its file, without the suffix. */

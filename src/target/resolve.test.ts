@@ -20,8 +20,8 @@ describe('resolveTarget', () => {
   })
 
   it('takes what has a slash, or ends like YAML, for a target file', async () => {
-    await expect(resolveTarget({ target: './mine' })).rejects.toThrow('./mine: cannot be read: ENOENT')
-    await expect(resolveTarget({ target: 'mine.yml' })).rejects.toThrow('mine.yml: cannot be read: ENOENT')
+    await expect(resolveTarget({ target: './mine' })).rejects.toThrow('./mine: no such file')
+    await expect(resolveTarget({ target: 'mine.yml' })).rejects.toThrow('mine.yml: no such file')
   })
 
   it('suggests the nearest name', async () => {

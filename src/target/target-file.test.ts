@@ -70,14 +70,14 @@ contract:
       'command: x\ncontract: { waive: { deletes-when-fulll: no } }',
       "unknown key 'deletes-when-fulll', did you mean deletes-when-full?",
     ],
-    [Buffer.from([0xff, 0xfe]), 'DIR/my-db.yaml: cannot be read: '],
+    [Buffer.from([0xff, 0xfe]), 'DIR/my-db.yaml: is not a text in UTF-8'],
   ])('%j is a mistake', async (text, message) => {
     expect(await mistake(text)).toContain(message)
   })
 
   it('names a file that is not there, and a directory', async () => {
-    await expect(loadTargetFile('/no/such.yaml')).rejects.toThrow('/no/such.yaml: cannot be read: ENOENT')
+    await expect(loadTargetFile('/no/such.yaml')).rejects.toThrow('/no/such.yaml: no such file')
     await mkdir(path.join(directory, 'folder.yaml'))
-    await expect(loadTargetFile(path.join(directory, 'folder.yaml'))).rejects.toThrow('is not a file')
+    await expect(loadTargetFile(path.join(directory, 'folder.yaml'))).rejects.toThrow('is a directory')
   })
 })

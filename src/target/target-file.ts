@@ -1,15 +1,12 @@
 /** A target file: how to start a target of the user's own, and which promises it does not make. */
-import { readFile, stat } from 'node:fs/promises'
 import { basename, dirname, extname, isAbsolute, resolve } from 'node:path'
 import { z } from 'zod'
 import { UsageError } from '../errors.js'
+import { readTextFile } from '../scenario/text-file.js'
 import { parseYaml } from '../scenario/yaml.js'
 import { splitCommandLine } from './command-line.js'
 import { type Contract, PROMISES, type PromiseId } from './contract.js'
 import type { TargetSpec } from './spec.js'
-
-/** Far more than a target file can have to say. */
-const MAX_BYTES = 1024 * 1024
 
 const command = z
   .union([z.array(z.string()), z.string()])
@@ -54,28 +51,14 @@ const targetFileSchema = z
  * @throws UsageError with `file:line:column` for each mistake
  */
 export async function loadTargetFile(file: string): Promise<TargetSpec> {
-  const { name, command, environment, contract } = parseYaml(file, await readText(file), targetFileSchema)
+  const text = await readTextFile(file, 'a target', 'docs/target-protocol.md says what a target file is')
+  const { name, command, environment, contract } = parseYaml(file, text, targetFileSchema)
   const [program, ...args] = command
   return {
     name: name ?? basename(file, extname(file)),
     command: [fromDirectory(dirname(file), program), ...args],
     environment,
     contract: { waived: contract.waive as Contract['waived'] },
-  }
-}
-
-async function readText(file: string): Promise<string> {
-  try {
-    const status = await stat(file)
-    // Reading a FIFO or a device could wait, or go on, for ever.
-    if (!status.isFile()) throw new UsageError(`${file}: is not a file, expected a target file`)
-    if (status.size > MAX_BYTES) {
-      throw new UsageError(`${file}: is ${status.size} bytes long, expected at most ${MAX_BYTES}`)
-    }
-    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file))
-  } catch (error) {
-    if (error instanceof UsageError) throw error
-    throw new UsageError(`${file}: cannot be read: ${(error as Error).message}`, { cause: error })
   }
 }
 

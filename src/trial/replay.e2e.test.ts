@@ -18,11 +18,15 @@ const FAILING = [
   '300ms',
 ]
 
-/** What the workload asked for, in the order of its operations; answers may well come in another order. */
+/**
+ * What the workload asked for up to the first read-back, in the order of its operations; answers may well come in another
+ * order. How many operations there are after that is up to the kill that comes in their middle.
+ */
 async function operations(file: string): Promise<string[]> {
   const lines = (await readFile(file, 'utf8')).trimEnd().split('\n')
   const events = lines.map((line) => JSON.parse(line) as Event)
-  const invoked = events.filter((event) => event.type === 'invoke' && event.client >= 0)
+  const end = events.findIndex((event) => event.type === 'verify')
+  const invoked = events.slice(0, end).filter((event) => event.type === 'invoke' && event.client >= 0)
   return invoked.map((event) => JSON.stringify('op' in event && event.op)).sort()
 }
 

@@ -97,6 +97,7 @@ class TrialRun {
       onProcess: async (pid) => trace?.follow(pid),
       killStrays: () => world.killStrays(),
     })
+    recorder.record({ type: 'volume', detail: `${volume.kind} on ${volume.root}` })
     recorder.record({ type: 'phase', phase: 'healthy' })
   }
 

@@ -1,0 +1,244 @@
+/**
+ * Where the settings of a run come from: the command line, the environment, the config file, the defaults, in this
+ * order. One table says what there is; every place is read by the parsers of the command line.
+ */
+import { stat } from 'node:fs/promises'
+import path from 'node:path'
+import { type Command, InvalidArgumentError } from 'commander'
+import { z } from 'zod'
+import { UsageError } from '../errors.js'
+import { renderGrid } from '../report/grid.js'
+import { percent } from '../report/words.js'
+import { readTextFile } from '../scenario/text-file.js'
+import { parseYaml } from '../scenario/yaml.js'
+import {
+  parseConfidence,
+  parseCount,
+  parseDuration,
+  parseIsolation,
+  parsePercent,
+  parseReporter,
+  parseSeed,
+  type ReporterChoice,
+} from './options.js'
+import type { Output } from './screen.js'
+
+/** Read where --config names no other. */
+export const CONFIG_FILE = 'lightning-chaos.config.yaml'
+const MISSING = `--config names the config; without it ${CONFIG_FILE} is read where it is there`
+
+interface Setting {
+  /** The value that a text means. @throws InvalidArgumentError */
+  parse(text: string): unknown
+  show(value: never): string
+  readonly about: string
+}
+
+const milliseconds = (value: number) => `${value} ms`
+const share = (value: number) => percent(value)
+
+/** Every setting that a config may have, by the name that its option has. */
+const SETTINGS: Readonly<Record<string, Setting>> = {
+  target: { parse: String, show: String, about: 'lightning, sqlite, or a target file' },
+  trials: { parse: parseCount, show: String, about: 'trials of each scenario' },
+  seed: { parse: parseSeed, show: String, about: 'seed of the run; leave it out for a new one each time' },
+  gate: { parse: parsePercent, show: share, about: 'pass rate that the gate asks for, in percent' },
+  confidence: {
+    parse: parseConfidence,
+    show: share,
+    about: "judge the rate's lower bound at this confidence",
+  },
+  workers: { parse: parseCount, show: String, about: 'trials at a time' },
+  bail: { parse: parseCount, show: String, about: 'stop after this many trials that did not pass' },
+  timeout: { parse: parseDuration, show: milliseconds, about: 'longest wait for one answer of the target' },
+  'resume-timeout': {
+    parse: parseDuration,
+    show: milliseconds,
+    about: 'longest wait for writes to come back',
+  },
+  'trial-timeout': { parse: parseDuration, show: milliseconds, about: 'longest that one trial may take' },
+  isolation: { parse: parseIsolation, show: String, about: 'root, user or none' },
+}
+
+const setting = ({ parse, about }: Setting) =>
+  z
+    .union([z.string(), z.number()])
+    .transform((value, context) => {
+      try {
+        return parse(String(value))
+      } catch (error) {
+        if (!(error instanceof InvalidArgumentError)) throw error
+        context.addIssue({ code: 'custom', message: expectation(error) })
+        return z.NEVER
+      }
+    })
+    .optional()
+    .describe(about)
+
+export const configSchema = z
+  .strictObject({
+    scenarios: z
+      .array(z.string().min(1))
+      .min(1)
+      .optional()
+      .describe('Names, families, patterns or files of scenarios; every built-in one unless given'),
+    ...Object.fromEntries(Object.entries(SETTINGS).map(([name, each]) => [name, setting(each)])),
+    'allow-data-loss': z.boolean().optional().describe('Let the gate pass although data was lost'),
+    reporters: z
+      .array(z.string().min(1))
+      .min(1)
+      .optional()
+      .describe("Reports to make: 'table', or with a file 'junit=chaos.xml'"),
+  })
+  .describe('The config of lightning-chaos. Paths in it are relative to it')
+
+type Config = z.infer<typeof configSchema>
+
+/** What a run was told to do, and by whom. */
+export interface Settled {
+  readonly scenarios: readonly string[]
+  readonly scenariosFrom: string
+  /** Path of the config file; undefined where there is none. */
+  readonly file: string | undefined
+}
+
+/**
+ * Fills in what the command line and the environment left open, in the command's own options.
+ *
+ * @param selectors the scenarios of the command line
+ * @throws UsageError where the config is wrong, with line and column, or is not there although it was named
+ */
+export async function applyConfig(command: Command, selectors: readonly string[]): Promise<Settled> {
+  applyEnvironment(command)
+  const named: string | boolean = command.opts().config ?? true
+  const file = named === false ? undefined : await existing(named)
+  const config =
+    file === undefined ? {} : parseYaml(file, await readTextFile(file, 'a config', MISSING), configSchema)
+  const directory = path.dirname(file ?? '.')
+  for (const [name, value] of Object.entries(optionsOf(config, directory))) {
+    if (value !== undefined && isOpen(command, name)) command.setOptionValueWithSource(name, value, 'config')
+  }
+  const { scenarios } = config as { scenarios?: readonly string[] }
+  if (selectors.length > 0) return { scenarios: selectors, scenariosFrom: 'command line', file }
+  if (scenarios === undefined) return { scenarios: [], scenariosFrom: 'default', file }
+  const placed = scenarios.map((each) => (isPath(each) ? fromDirectory(directory, each) : each))
+  return { scenarios: placed, scenariosFrom: file!, file }
+}
+
+function applyEnvironment(command: Command): void {
+  for (const [name, { parse }] of Object.entries({ ...SETTINGS, reporter: { parse: parseReporter } })) {
+    const variable = environmentVariable(name)
+    const text = process.env[variable]
+    if (text === undefined || !isOpen(command, camelCase(name))) continue
+    try {
+      command.setOptionValueWithSource(camelCase(name), parse(text), 'env')
+    } catch (error) {
+      if (!(error instanceof InvalidArgumentError)) throw error
+      throw new UsageError(`${variable}: found '${text}', ${expectation(error)}`)
+    }
+  }
+}
+
+/** Whether nobody has given an option its value yet. */
+function isOpen(command: Command, name: string): boolean {
+  const source = command.getOptionValueSource(name)
+  const isOtherTarget = name === 'target' && command.opts().targetCmd !== undefined
+  return (source === undefined || source === 'default') && !isOtherTarget
+}
+
+/** 'expected …', to follow what was found. */
+function expectation({ message }: InvalidArgumentError): string {
+  return message.charAt(0).toLowerCase() + message.slice(1).replace(/\.$/, '')
+}
+
+/** The config as options of the command line, under the names that commander gives them. */
+function optionsOf(config: Config, directory: string): Record<string, unknown> {
+  const { scenarios: _, reporters, target, ...rest } = config as Record<string, unknown>
+  const named = Object.entries(rest).map(([name, value]) => [
+    camelCase(name),
+    value === false ? undefined : value,
+  ])
+  return {
+    ...Object.fromEntries(named),
+    ...(target === undefined ? {} : { target: placedTarget(directory, String(target)) }),
+    ...(reporters === undefined ? {} : { reporter: placedReporters(directory, reporters as string[]) }),
+  }
+}
+
+function placedTarget(directory: string, target: string): string {
+  return isPath(target) ? fromDirectory(directory, target) : target
+}
+
+function placedReporters(directory: string, texts: readonly string[]): readonly ReporterChoice[] {
+  return texts
+    .flatMap((text) => parseReporter(text))
+    .map(({ name, file }) => ({ name, file: file && fromDirectory(directory, file) }))
+}
+
+/** As a file is told from a name everywhere else: by its ending, or by how it begins. */
+function isPath(text: string): boolean {
+  return /\.ya?ml$/.test(text) || /^\.{0,2}\//.test(text)
+}
+
+/** A path that still reads as one. */
+function fromDirectory(directory: string, file: string): string {
+  const placed = path.isAbsolute(file) ? file : path.join(directory, file)
+  return path.isAbsolute(placed) || placed.startsWith('..') ? placed : `./${placed}`
+}
+
+async function existing(named: string | true): Promise<string | undefined> {
+  if (named !== true) return named
+  const status = await stat(CONFIG_FILE).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw new UsageError(`${CONFIG_FILE}: cannot be read: ${error.message}`)
+  })
+  return status === undefined ? undefined : CONFIG_FILE
+}
+
+/** What a run would do, and where each value comes from. */
+export function printConfig(command: Command, settled: Settled, output: Output): void {
+  const rows = [
+    ['scenarios', settled.scenarios.join(', ') || 'every built-in one', settled.scenariosFrom],
+    ...Object.entries({ ...SETTINGS, 'allow-data-loss': FLAG, reporter: REPORTERS }).map(
+      ([name, { show }]) => {
+        const key = camelCase(name)
+        const value: unknown = command.opts()[key]
+        return [name, value === undefined ? '-' : show(value as never), origin(command, name, key, settled)]
+      },
+    ),
+  ]
+  const columns = [{ head: 'setting' }, { head: 'value' }, { head: 'from' }]
+  const lines = renderGrid(
+    columns,
+    rows.map((cells) => cells.map((text) => ({ text: text! }))),
+    output,
+  )
+  output.write(`${lines.join('\n')}\n`)
+}
+
+const FLAG = { show: (value: boolean) => (value ? 'yes' : 'no') }
+const REPORTERS = {
+  show: (choices: readonly ReporterChoice[]) =>
+    choices.map(({ name, file }) => (file === undefined ? name : `${name}=${file}`)).join(', '),
+}
+
+function origin(command: Command, name: string, key: string, { file }: Settled): string {
+  switch (command.getOptionValueSource(key)) {
+    case 'cli':
+      return 'command line'
+    case 'env':
+      return `environment, ${environmentVariable(name)}`
+    case 'config':
+      return file!
+    default:
+      return 'default'
+  }
+}
+
+/** The variable that gives an option its value. */
+function environmentVariable(name: string): string {
+  return `LIGHTNING_CHAOS_${name.replaceAll('-', '_').toUpperCase()}`
+}
+
+function camelCase(name: string): string {
+  return name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
+}
