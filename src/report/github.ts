@@ -70,7 +70,8 @@ function details({ scenarios, tool }: RunResult): string[] {
 
 function detail(trial: TrialResult): string[] {
   const { scenario, seed, index, verdict, reason, judgement } = trial
-  const why = reason === undefined ? '' : `: ${reason}`
+  // of a trial that failed, the violations below it say more
+  const why = reason === undefined || verdict === 'failed' ? '' : `: ${reason}`
   return [
     oneLine(`${verdict} ${scenario} ${seed}.${index}${why}`),
     ...(judgement?.violations ?? []).map((violation) => `  ${oneLine(violationSentence(violation))}`),

@@ -4,7 +4,7 @@ import type { EvidenceCount, ScenarioResult } from './result.js'
 import { type Counts, counted, countVerdicts, passRate, sumEvidence } from './stats.js'
 import { percent } from './words.js'
 
-export interface SummaryCell {
+interface SummaryCell {
   /** One or more lines. */
   readonly text: string
   readonly colour?: 'dim' | 'green' | 'red' | 'yellow' | 'cyan' | undefined

@@ -15,6 +15,7 @@ const failing = runResult({
       ...trials(30, 'passed'),
       trial('failed', {
         index: 30,
+        reason: 'key k: `put` #7 is gone',
         kept: '/kept/x',
         violations: [violation('lost-write', 'key k: `put` #7 is gone')],
       }),
