@@ -24,7 +24,7 @@ import {
 import type { Output } from './screen.js'
 
 /** Read where --config names no other. */
-export const CONFIG_FILE = 'lightning-chaos.config.yaml'
+const CONFIG_FILE = 'lightning-chaos.config.yaml'
 const MISSING = `--config names the config; without it ${CONFIG_FILE} is read where it is there`
 
 interface Setting {
