@@ -188,9 +188,8 @@ function fromDirectory(directory: string, file: string): string {
 
 async function existing(named: string | true): Promise<string | undefined> {
   if (named !== true) return named
-  const status = await stat(CONFIG_FILE).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw new UsageError(`${CONFIG_FILE}: cannot be read: ${error.message}`)
-  })
+  // a working directory that is gone, or may not be entered, has no config
+  const status = await stat(CONFIG_FILE).catch(() => undefined)
   return status === undefined ? undefined : CONFIG_FILE
 }
 

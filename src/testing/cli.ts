@@ -37,7 +37,8 @@ export function cli(args: readonly string[], { as, env = {}, cwd, input }: CliOp
   return execa(program!, rest, {
     reject: false,
     stripFinalNewline: false,
-    env: { HOME: '/nonexistent', ...env },
+    // what CI says of itself is for it alone
+    env: { HOME: '/nonexistent', GITHUB_ACTIONS: '', ...env },
     ...(cwd === undefined ? {} : { cwd }),
     ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
   })
