@@ -1,64 +1,152 @@
 /** The gate: whether a run is good enough to go on with, and if not, why not. */
-import type { RunResult } from './result.js'
-import { type Counts, counted, countVerdicts, passRate, wilsonLowerBound } from './stats.js'
+import { VIOLATION_SEVERITY } from '../oracle/violation.js'
+import { compareWithBaseline, type Difference, type Tally } from './baseline.js'
+import { type Known, settleKnown } from './known.js'
+import type { RunResult, ScenarioResult, TrialResult } from './result.js'
+import { differenceSentence, knownSentence } from './sentences.js'
+import { type Counts, counted, countVerdicts, passRate, rateOf, wilsonLowerBound } from './stats.js'
 import { percent, plural } from './words.js'
 
 export interface Gate {
   readonly met: boolean
+  /** Of every trial. */
   readonly counts: Counts
-  /** From 0 to 1. */
+  /** Of the trials that did not fail in a known way. From 0 to 1. */
   readonly passRate: number
   /** With this confidence the true rate is no lower than the bound, which then counts in the rate's place. */
   readonly confidence?: { readonly level: number; readonly lowerBound: number }
-  /** Number of violations of the data-loss kind. */
+  /** Number of violations of the data-loss kind that are not known. */
   readonly dataLoss: number
+  readonly known: Known
+  /** Present where the run is compared with an earlier one: what got worse then counts in the place of rate and data loss. */
+  readonly differences?: readonly Difference[]
   /** What keeps the gate from being met, in words; empty where it is met. */
   readonly reasons: readonly string[]
   /** One line for people: 'FAIL 91.7% (121/132) < 95%'. */
   readonly line: string
 }
 
+/** What keeps a gate from being met, beside a rate that is too low. */
+interface Flaw {
+  /** For the one line. */
+  readonly brief: string
+  readonly reasons: readonly string[]
+}
+
 export function judgeGate(run: RunResult): Gate {
   const trials = run.scenarios.flatMap((scenario) => scenario.trials)
+  const known = settleKnown(run.scenarios, run.gate.known ?? [], run.startedAt.slice(0, 10))
   const counts = countVerdicts(trials)
-  const rate = passRate(counts)
-  const { target, allowDataLoss, confidence: level } = run.gate
-  const confidence =
-    level === undefined ? {} : { confidence: { level, lowerBound: wilsonLowerBound(counts, level) } }
-  const dataLoss = trials
-    .flatMap(({ judgement }) => judgement?.violations ?? [])
-    .filter(({ severity }) => severity === 'data-loss').length
+  const judged = countVerdicts(trials.filter((trial) => !known.excuses(trial)))
+  const rate = passRate(judged)
+  const { target, confidence: level } = run.gate
+  const bound = level === undefined ? undefined : { level, lowerBound: wilsonLowerBound(judged, level) }
+  const { dataLoss, excused } = countViolations(trials, known)
+  const differences = compared(run, known)
 
-  const decisive = confidence.confidence?.lowerBound ?? rate
-  const rateMissed = counted(counts) > 0 && decisive < target
-  const others = [
-    ...(counts.trials === 0 ? ['no trial ran'] : []),
-    ...(counts.trials > 0 && counted(counts) === 0 ? ['every trial was skipped'] : []),
-    ...(dataLoss > 0 && !allowDataLoss ? [plural(dataLoss, 'data-loss violation')] : []),
-    ...(run.complete ? [] : ['the run is not complete']),
-  ]
+  const isCompared = differences !== undefined
+  const rateMissed = !isCompared && counted(judged) > 0 && (bound?.lowerBound ?? rate) < target
+  const flaws = flawsOf(run, { counts, known, differences, dataLoss })
+  const met = !rateMissed && flaws.length === 0
 
-  const comparison = `${rateMissed ? '<' : '>='} ${percent(target)}`
-  const bound =
-    confidence.confidence === undefined
+  const comparison = isCompared ? '' : ` ${rateMissed ? '<' : '>='} ${percent(target)}`
+  const atLeast =
+    bound === undefined
       ? ''
-      : `, at least ${percent(confidence.confidence.lowerBound, 1)} with ${percent(confidence.confidence.level)} confidence`
+      : `, at least ${percent(bound.lowerBound, 1)} with ${percent(bound.level)} confidence`
   const figures =
-    counted(counts) === 0
+    counted(judged) === 0
       ? []
-      : [`${percent(rate, 1)} (${counts.passed}/${counted(counts)})${bound} ${comparison}`]
-  const allowed = dataLoss > 0 && allowDataLoss ? [`${plural(dataLoss, 'data-loss violation')} allowed`] : []
-  const met = !rateMissed && others.length === 0
-  const but =
-    others.length === 0 ? [] : [`${figures.length > 0 && !rateMissed ? 'but ' : ''}${others.join(' and ')}`]
+      : [`${percent(rate, 1)} (${judged.passed}/${counted(judged)})${atLeast}${comparison}`]
+  const but = figures.length > 0 && !rateMissed ? 'but ' : ''
+  const allowed = run.gate.allowDataLoss ? ' allowed' : ''
+  const parts = [
+    ...figures,
+    ...(flaws.length === 0 ? [] : [`${but}${flaws.map(({ brief }) => brief).join(' and ')}`]),
+    ...(isCompared && !differences.some(({ worse }) => worse) ? ['nothing worse than in the baseline'] : []),
+    ...(dataLoss > 0 && (isCompared || allowed)
+      ? [`${plural(dataLoss, 'data-loss violation')}${allowed}`]
+      : []),
+    ...(excused > 0 ? [plural(excused, 'known violation')] : []),
+  ]
 
   return {
     met,
     counts,
     passRate: rate,
-    ...confidence,
+    ...(bound === undefined ? {} : { confidence: bound }),
     dataLoss,
-    reasons: [...(rateMissed ? [`the pass rate is ${figures[0]}`] : []), ...others],
-    line: `${met ? 'PASS' : 'FAIL'} ${[...figures, ...but, ...allowed].join(', ')}`,
+    known,
+    ...(isCompared ? { differences } : {}),
+    reasons: [
+      ...(rateMissed ? [`the pass rate is ${figures[0]}`] : []),
+      ...flaws.flatMap(({ reasons }) => reasons),
+    ],
+    line: `${met ? 'PASS' : 'FAIL'} ${parts.join(', ')}`,
+  }
+}
+
+function flawsOf(
+  { gate, complete }: RunResult,
+  found: Pick<Gate, 'counts' | 'known' | 'dataLoss'> & { differences: Gate['differences'] | undefined },
+): Flaw[] {
+  const { counts, known, differences, dataLoss } = found
+  const worse = (differences ?? []).filter((difference) => difference.worse)
+  const expired = known.outcomes.filter(({ state }) => state === 'expired')
+  const when = (is: boolean, brief: string, reasons: readonly string[] = [brief]) =>
+    is ? [{ brief, reasons }] : []
+  return [
+    ...when(counts.trials === 0, 'no trial ran'),
+    ...when(counts.trials > 0 && counts.skipped === counts.trials, 'every trial was skipped'),
+    ...when(
+      worse.length > 0,
+      `${plural(worse.length, 'scenario')} worse than in the baseline`,
+      worse.map((each) => `worse than in the baseline: ${differenceSentence(each)}`),
+    ),
+    ...when(
+      dataLoss > 0 && differences === undefined && !gate.allowDataLoss,
+      plural(dataLoss, 'data-loss violation'),
+    ),
+    ...when(
+      expired.length > 0,
+      `${plural(expired.length, 'known failure')} expired`,
+      expired.map(knownSentence),
+    ),
+    ...when(!complete, 'the run is not complete'),
+  ]
+}
+
+function countViolations(trials: readonly TrialResult[], known: Known) {
+  const found = trials.flatMap(({ scenario, judgement }) =>
+    (judgement?.violations ?? []).map((violation) => ({
+      severity: violation.severity,
+      isExcused: known.excuse(scenario, violation) !== undefined,
+    })),
+  )
+  return {
+    dataLoss: found.filter(({ severity, isExcused }) => severity === 'data-loss' && !isExcused).length,
+    excused: found.filter(({ isExcused }) => isExcused).length,
+  }
+}
+
+function compared({ scenarios, gate }: RunResult, known: Known): Difference[] | undefined {
+  if (gate.baseline === undefined) return undefined
+  const isGoodEnough = ({ passed, counted: all, violations }: Tally) =>
+    passed / all >= gate.target &&
+    (gate.allowDataLoss || violations.every((kind) => VIOLATION_SEVERITY[kind] !== 'data-loss'))
+  const now = scenarios.map((scenario) => tallyOf(scenario, known))
+  return compareWithBaseline(gate.baseline.scenarios, now, isGoodEnough)
+}
+
+/** What counts of a scenario: all that is not known. */
+function tallyOf({ name, trials }: ScenarioResult, known: Known): Tally {
+  const counting = trials.filter((trial) => !known.excuses(trial))
+  const violations = counting
+    .flatMap(({ judgement }) => judgement?.violations ?? [])
+    .filter((violation) => known.excuse(name, violation) === undefined)
+  return {
+    name,
+    ...rateOf(countVerdicts(counting)),
+    violations: [...new Set(violations.map(({ kind }) => kind))],
   }
 }

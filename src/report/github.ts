@@ -2,10 +2,17 @@
  * Annotations for GitHub Actions: workflow commands on stdout
  * (https://docs.github.com/actions/reference/workflow-commands-for-github-actions).
  */
-import { judgeGate } from './gate.js'
+import { type Gate, judgeGate } from './gate.js'
 import { groupReasons, groupViolations } from './groups.js'
 import type { RunResult, TrialResult } from './result.js'
-import { howOften, keptSentences, reasonHeading, reasonSentence, violationSentence } from './sentences.js'
+import {
+  differenceSentence,
+  howOften,
+  keptSentences,
+  reasonHeading,
+  reasonSentence,
+  violationSentence,
+} from './sentences.js'
 import { oneLine, plural, visible } from './words.js'
 
 type Level = 'error' | 'warning' | 'notice'
@@ -20,23 +27,35 @@ interface Annotation {
 const MOST_OF_A_LEVEL = 10
 
 export function renderGithub(run: RunResult): string {
-  const { met, line } = judgeGate(run)
-  const gate: Annotation = { level: met ? 'notice' : 'error', title: run.tool.name, text: line }
-  const annotations = [gate, ...violations(run, met), ...unsettled(run)]
+  const gate = judgeGate(run)
+  const verdict: Annotation = {
+    level: gate.met ? 'notice' : 'error',
+    title: run.tool.name,
+    text: [gate.line, ...worse(gate)].join('\n'),
+  }
+  const annotations = [verdict, ...violations(run, gate), ...unsettled(run)]
   const shown = (['error', 'warning', 'notice'] as const).flatMap((level) =>
     limited(annotations.filter((each) => each.level === level)),
   )
   return [...shown.map(command), ...details(run)].map((text) => `${text}\n`).join('')
 }
 
+function worse({ differences = [] }: Gate): string[] {
+  return differences.filter((each) => each.worse).map((each) => oneLine(differenceSentence(each)))
+}
+
 /** What did not keep the gate from being met is no error. */
-function violations({ scenarios }: RunResult, met: boolean): Annotation[] {
+function violations({ scenarios }: RunResult, { met, known }: Gate): Annotation[] {
   return scenarios.flatMap((scenario) =>
-    groupViolations(scenario).map((group) => ({
-      level: met ? 'warning' : 'error',
-      title: `${group.kind} (${group.severity}) in ${scenario.name}`,
-      text: `${oneLine(group.summary)}${howOften(group)}\n${visible(group.trials[0].replay)}`,
-    })),
+    groupViolations(scenario).map((group) => {
+      const excuse = known.excuse(scenario.name, group)
+      const remark = excuse === undefined ? '' : `, known until ${excuse.expires}: ${oneLine(excuse.reason)}`
+      return {
+        level: excuse !== undefined ? 'notice' : met ? 'warning' : 'error',
+        title: `${group.kind} (${group.severity}) in ${scenario.name}`,
+        text: `${oneLine(group.summary)}${howOften(group)}${remark}\n${visible(group.trials[0].replay)}`,
+      }
+    }),
   )
 }
 

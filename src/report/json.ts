@@ -2,8 +2,10 @@
 
 import type { Severity, ViolationKind } from '../oracle/violation.js'
 import type { Contract } from '../target/contract.js'
+import type { Baseline, Difference } from './baseline.js'
 import { judgeGate } from './gate.js'
 import { groupReasons, groupWaived, type WaivedGroup } from './groups.js'
+import type { Known, KnownOutcome } from './known.js'
 import type { EvidenceCount, RunResult, ScenarioResult, VerdictName } from './result.js'
 import { type Counts, countVerdicts, passRate, sumEvidence } from './stats.js'
 
@@ -20,14 +22,19 @@ export interface JsonReport {
   /** False where the run was interrupted or bailed out. */
   readonly complete: boolean
   readonly gate: JsonGate
+  /** Present with --baseline. */
+  readonly baseline?: JsonBaseline
+  /** Present where there are known failures: what became of each whose scenarios were tried. */
+  readonly known?: readonly KnownOutcome[]
   readonly scenarios: readonly JsonScenario[]
 }
 
 interface JsonGate {
   /** Rates are from 0 to 1. */
   readonly target: number
+  /** Of all trials but those that failed in a known way. */
   readonly passRate: number
-  /** Number of violations of the data-loss kind. */
+  /** Number of violations of the data-loss kind that are not known. */
   readonly dataLoss: number
   readonly met: boolean
   readonly allowDataLoss: boolean
@@ -37,12 +44,19 @@ interface JsonGate {
   readonly reasons: readonly string[]
 }
 
+/** The run that this one was compared with. */
+interface JsonBaseline extends Omit<Baseline, 'scenarios'> {
+  readonly scenarios: readonly Difference[]
+}
+
 interface JsonScenario extends Counts {
   readonly name: string
   readonly title: string
   readonly volume: string
   /** passed / (passed + failed + inconclusive + errors), 0 where that is nothing. */
   readonly passRate: number
+  /** How many of the failed trials failed in no other way than a known one. Present where there are any. */
+  readonly known?: number
   readonly evidence: EvidenceCount
   readonly violations: readonly JsonViolation[]
   /** Broken promises that the contract does not make. */
@@ -67,12 +81,14 @@ interface JsonViolation {
   readonly replay: string
   /** Directory with the volume's files, with --keep. */
   readonly kept?: string
+  /** Why it does not count against the gate. Present where it is known. */
+  readonly known?: string
 }
 
 export function jsonReport(run: RunResult): JsonReport {
   const { name, version, waived } = run.target
-  const { met, passRate: rate, dataLoss, reasons, confidence } = judgeGate(run)
-  const { target, allowDataLoss } = run.gate
+  const { met, passRate: rate, dataLoss, reasons, confidence, known, differences } = judgeGate(run)
+  const { target, allowDataLoss, baseline } = run.gate
   return {
     schema: 1,
     tool: run.tool,
@@ -91,29 +107,40 @@ export function jsonReport(run: RunResult): JsonReport {
       ...(confidence === undefined ? {} : { confidence }),
       reasons,
     },
-    scenarios: run.scenarios.map(jsonScenario),
+    ...(baseline === undefined || differences === undefined
+      ? {}
+      : { baseline: { ...baseline, scenarios: differences } }),
+    ...(known.outcomes.length === 0 ? {} : { known: known.outcomes }),
+    scenarios: run.scenarios.map((scenario) => jsonScenario(scenario, known)),
   }
 }
 
-function jsonScenario(scenario: ScenarioResult): JsonScenario {
+function jsonScenario(scenario: ScenarioResult, known: Known): JsonScenario {
   const { name, title, volume, trials } = scenario
   const counts = countVerdicts(trials)
+  const excused = trials.filter(known.excuses).length
   return {
     name,
     title,
     volume,
     ...counts,
     passRate: passRate(counts),
+    ...(excused === 0 ? {} : { known: excused }),
     evidence: sumEvidence(trials),
     violations: trials.flatMap(({ seed, replay, kept, judgement }) =>
-      (judgement?.violations ?? []).map(({ kind, severity, summary }) => ({
-        kind,
-        severity,
-        summary,
-        trial: seed,
-        replay,
-        ...(kept === undefined ? {} : { kept }),
-      })),
+      (judgement?.violations ?? []).map((violation) => {
+        const { kind, severity, summary } = violation
+        const excuse = known.excuse(name, violation)
+        return {
+          kind,
+          severity,
+          summary,
+          trial: seed,
+          replay,
+          ...(kept === undefined ? {} : { kept }),
+          ...(excuse === undefined ? {} : { known: excuse.reason }),
+        }
+      }),
     ),
     waived: groupWaived(trials),
     reasons: groupReasons(trials).map(({ verdict, reason, trials: [first, ...rest] }) => ({

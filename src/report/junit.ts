@@ -1,8 +1,10 @@
 /**
  * JUnit's XML, as Jenkins, GitLab and the readers for GitHub take it: a suite for each scenario, a case for each trial.
- * What is inconclusive counts against the gate, so it is a failure here too.
+ * What is inconclusive counts against the gate, so it is a failure here too; what is known does not, so it counts as skipped.
  */
+import type { Violation } from '../oracle/violation.js'
 import { judgeGate } from './gate.js'
+import type { Known } from './known.js'
 import type { RunResult, ScenarioResult, TrialResult } from './result.js'
 import { keptSentences, violationSentence } from './sentences.js'
 import { countVerdicts } from './stats.js'
@@ -11,37 +13,56 @@ type Attributes = Readonly<Record<string, string | number>>
 
 export function renderJunit(run: RunResult): string {
   const { target, isolation, seed, tool } = run
-  const { skipped: _, ...all } = totals(run.scenarios.flatMap(({ trials }) => trials))
+  const { known, line } = judgeGate(run)
+  const { skipped: _, ...all } = totals(
+    run.scenarios.flatMap(({ trials }) => trials),
+    known,
+  )
   const facts = {
-    gate: judgeGate(run).line,
+    gate: line,
     target: `${target.name} ${target.version}`.trim(),
     isolation,
     seed,
     tool: `${tool.name} ${tool.version}`,
   }
-  const suites = run.scenarios.map((scenario) => suite(scenario, run.startedAt, facts))
+  const suites = run.scenarios.map((scenario) => suite(scenario, { startedAt: run.startedAt, facts, known }))
   const attributes = { name: tool.name, ...all, time: seconds(run.durationMs) }
   return `<?xml version="1.0" encoding="UTF-8"?>\n${element('testsuites', attributes, suites)}\n`
 }
 
-function suite({ name, trials }: ScenarioResult, startedAt: string, facts: Attributes): string {
+interface Context {
+  readonly startedAt: string
+  readonly facts: Attributes
+  readonly known: Known
+}
+
+function suite({ name, trials }: ScenarioResult, { startedAt, facts, known }: Context): string {
   const time = trials.reduce((sum, { durationMs }) => sum + durationMs, 0)
   const attributes = {
     name,
-    ...totals(trials),
+    ...totals(trials, known),
     time: seconds(time),
     // without its zone: the schema's xs:dateTime of old readers has none, and it is UTC
     timestamp: startedAt.slice(0, 19),
   }
-  return element('testsuite', attributes, [properties(facts), ...trials.map(testcase)])
+  return element('testsuite', attributes, [
+    properties(facts),
+    ...trials.map((trial) => testcase(trial, known)),
+  ])
 }
 
-function totals(trials: readonly TrialResult[]) {
+function totals(trials: readonly TrialResult[], known: Known) {
   const { failed, inconclusive, skipped, errors } = countVerdicts(trials)
-  return { tests: trials.length, failures: failed + inconclusive, errors, skipped }
+  const excused = trials.filter(known.excuses).length
+  return {
+    tests: trials.length,
+    failures: failed - excused + inconclusive,
+    errors,
+    skipped: skipped + excused,
+  }
 }
 
-function testcase(trial: TrialResult): string {
+function testcase(trial: TrialResult, known: Known): string {
   const { scenario, seed, index, durationMs, replay } = trial
   const attributes = {
     // without its seed, which a new run changes: CI servers follow a case from run to run by its name
@@ -54,13 +75,18 @@ function testcase(trial: TrialResult): string {
   ])
   return element('testcase', attributes, [
     properties({ seed: `${seed}.${index}`, replay }),
-    ...outcome(trial),
+    ...outcome(trial, known),
     output,
   ])
 }
 
-function outcome(trial: TrialResult): string[] {
+function outcome(trial: TrialResult, known: Known): string[] {
   const { verdict, reason = '' } = trial
+  if (known.excuses(trial)) {
+    const excuses = violations(trial).map((violation) => known.excuse(trial.scenario, violation)!)
+    const reasons = new Set(excuses.map((excuse) => `known until ${excuse.expires}: ${excuse.reason}`))
+    return [element('skipped', { message: [...reasons].join('; ') }, [])]
+  }
   switch (verdict) {
     case 'passed':
       return []
@@ -71,7 +97,7 @@ function outcome(trial: TrialResult): string[] {
     case 'inconclusive':
       return [element('failure', { message: reason, type: 'inconclusive' }, [])]
     case 'failed': {
-      const [first] = trial.judgement?.violations ?? []
+      const [first] = violations(trial)
       const message = first === undefined ? reason : `${first.kind}: ${first.summary}`
       const body = escapeXml(violationsOf(trial).join('\n'))
       return [element('failure', { message, type: first?.kind ?? 'failed' }, [body])]
@@ -79,8 +105,12 @@ function outcome(trial: TrialResult): string[] {
   }
 }
 
-function violationsOf({ judgement }: TrialResult): string[] {
-  return (judgement?.violations ?? []).map(violationSentence)
+function violationsOf(trial: TrialResult): string[] {
+  return violations(trial).map(violationSentence)
+}
+
+function violations({ judgement }: TrialResult): readonly Violation[] {
+  return judgement?.violations ?? []
 }
 
 function properties(values: Attributes): string {

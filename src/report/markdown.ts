@@ -1,10 +1,12 @@
 /** The report as Markdown, for a job's summary, a comment or an issue. */
-import { judgeGate } from './gate.js'
+import { type Gate, judgeGate } from './gate.js'
 import { foldViolations, groupReasons } from './groups.js'
 import type { RunResult, ScenarioResult, TrialResult } from './result.js'
 import {
+  comparisonSentences,
   howOften,
   keptSentences,
+  knownSentence,
   reasonHeading,
   reasonSentence,
   runFacts,
@@ -14,13 +16,15 @@ import { summarise } from './summary.js'
 import { oneLine, visible } from './words.js'
 
 export function renderMarkdown(run: RunResult): string {
-  const { met, line } = judgeGate(run)
+  const gate = judgeGate(run)
+  const { met, line } = gate
   const blocks = [
     `### ${met ? '✅' : '❌'} ${run.tool.name}: ${literal(line)}`,
     runFacts(run).map(prose).join(', '),
     table(run.scenarios),
-    ...run.scenarios.map(violations),
-    notes(run),
+    comparison(run, gate),
+    ...run.scenarios.map((scenario) => violations(scenario, gate)),
+    notes(run, gate),
   ]
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`
 }
@@ -36,7 +40,13 @@ function table(scenarios: readonly ScenarioResult[]): string {
   ].join('\n')
 }
 
-function violations(scenario: ScenarioResult): string {
+function comparison({ gate: { baseline } }: RunResult, { differences }: Gate): string {
+  if (baseline === undefined || differences === undefined) return ''
+  const [heading, ...sentences] = comparisonSentences(baseline, differences).map(prose)
+  return [heading!, '', ...sentences.map((sentence) => `- ${sentence}`)].join('\n')
+}
+
+function violations(scenario: ScenarioResult, { known }: Gate): string {
   const { told, left } = foldViolations(scenario)
   if (told.length === 0) return ''
   return [
@@ -44,19 +54,21 @@ function violations(scenario: ScenarioResult): string {
     '',
     ...told.map((group) => {
       const { kind, severity, summary, trials } = group
-      return `- **${kind}** (${severity}${howOften(group)}): ${prose(summary)}\n${again(trials[0])}`
+      const remark = known.excuse(scenario.name, group) === undefined ? '' : ', known'
+      return `- **${kind}** (${severity}${remark}${howOften(group)}): ${prose(summary)}\n${again(trials[0])}`
     }),
     ...(left === 0 ? [] : [`- … and ${left} more`]),
   ].join('\n')
 }
 
-function notes(run: RunResult): string {
+function notes(run: RunResult, { known }: Gate): string {
   const trials = run.scenarios.flatMap((scenario) => scenario.trials)
   const unsettled = groupReasons(trials).map((group) => {
     const told = `- ${reasonHeading(group)}: ${prose(reasonSentence(group))}`
     return group.verdict === 'skipped' ? told : `${told}\n${again(group.trials[0])}`
   })
-  return [...unsettled, ...waivedSentences(run).map((sentence) => `- ${prose(sentence)}`)].join('\n')
+  const sentences = [...waivedSentences(run), ...known.outcomes.map(knownSentence)]
+  return [...unsettled, ...sentences.map((sentence) => `- ${prose(sentence)}`)].join('\n')
 }
 
 /** Inside an item of a list: the command that runs a trial again, and where its files are. */

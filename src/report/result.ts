@@ -2,6 +2,8 @@
 import type { Event } from '../history/events.js'
 import type { Violation } from '../oracle/violation.js'
 import type { PromiseId } from '../target/contract.js'
+import type { Baseline } from './baseline.js'
+import type { KnownFailure } from './known.js'
 
 export type VerdictName = 'passed' | 'failed' | 'inconclusive' | 'skipped' | 'error'
 
@@ -54,6 +56,16 @@ export interface ScenarioResult {
   readonly trials: readonly TrialResult[]
 }
 
+/** What the gate asks for. Shares are from 0 to 1. */
+export interface GateTerms {
+  readonly target: number
+  readonly allowDataLoss: boolean
+  readonly confidence?: number
+  readonly known?: readonly KnownFailure[]
+  /** Set where the run is compared with an earlier one. */
+  readonly baseline?: Baseline
+}
+
 export interface RunResult {
   readonly tool: { readonly name: string; readonly version: string }
   readonly target: {
@@ -66,7 +78,7 @@ export interface RunResult {
   /** ISO 8601, UTC. */
   readonly startedAt: string
   readonly durationMs: number
-  readonly gate: { readonly target: number; readonly allowDataLoss: boolean; readonly confidence?: number }
+  readonly gate: GateTerms
   /** False where the run was interrupted or bailed out. */
   readonly complete: boolean
   readonly scenarios: readonly ScenarioResult[]

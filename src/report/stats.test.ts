@@ -1,7 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { trial, trials } from '../testing/results.js'
-import { type Counts, counted, countVerdicts, passRate, sumEvidence, wilsonLowerBound } from './stats.js'
+import {
+  type Counts,
+  counted,
+  countVerdicts,
+  fewerPassesByChance,
+  passRate,
+  sumEvidence,
+  wilsonLowerBound,
+} from './stats.js'
 
 const counts = (passed: number, failed: number): Counts => ({
   trials: passed + failed,
@@ -65,5 +73,40 @@ describe('sumEvidence', () => {
       trial('skipped'),
     ])
     expect(evidence).toEqual({ ENOSPC: { direct: 3, probe: 3 }, EIO: { direct: 1, probe: 0 } })
+  })
+})
+
+describe('fewerPassesByChance', () => {
+  const rate = (passed: number, all: number) => ({ passed, counted: all })
+
+  // Sums of C(n1, a) C(n2, b) / C(n1 + n2, a + b), worked out apart from this code.
+  it.each([
+    [8, 8, 8, 8, 1],
+    [8, 8, 4, 8, 70 / 1820],
+    [8, 8, 5, 8, 56 / 560],
+    [3, 4, 1, 4, 17 / 70],
+    [4, 8, 8, 8, 1],
+    [0, 0, 3, 9, 1],
+    [0, 5, 0, 7, 1],
+  ])('after %i of %i, %i of %i or fewer', (passedBefore, before, passedAfter, after, probability) => {
+    const found = fewerPassesByChance(rate(passedBefore, before), rate(passedAfter, after))
+    expect(found).toBeCloseTo(probability, 12)
+  })
+
+  it('copes with more trials than a float can count the ways of', () => {
+    expect(fewerPassesByChance(rate(99_000, 100_000), rate(98_900, 100_000))).toBeCloseTo(0.014924, 6)
+    expect(fewerPassesByChance(rate(100_000, 100_000), rate(0, 100_000))).toBeLessThan(1e-300)
+  })
+
+  it('is a probability, and larger the more pass', () => {
+    const rates = fc.tuple(fc.nat(200), fc.nat(200)).map(([a, b]) => rate(a, a + b))
+    fc.assert(
+      fc.property(rates, rates, (before, after) => {
+        const found = fewerPassesByChance(before, after)
+        expect(found).toBeGreaterThanOrEqual(0)
+        expect(found).toBeLessThanOrEqual(1 + 1e-9)
+        expect(found + fewerPassesByChance(after, before)).toBeGreaterThan(1 - 1e-9)
+      }),
+    )
   })
 })

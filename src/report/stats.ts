@@ -71,6 +71,37 @@ function normalCdf(z: number): number {
   return 0.5 + (sum * Math.exp(-(z ** 2) / 2)) / Math.sqrt(2 * Math.PI)
 }
 
+/** How many trials passed, of how many that count. */
+export interface Rate {
+  readonly passed: number
+  readonly counted: number
+}
+
+export function rateOf(counts: Counts): Rate {
+  return { passed: counts.passed, counted: counted(counts) }
+}
+
+/**
+ * Fisher's exact test, one-sided ("Statistical Methods for Research Workers", 5th ed., 1934): how likely it is that
+ * `after` has so few passes or fewer, given all passes of the two together, if the true rates are the same. It holds
+ * for few trials, too; 1 where there is nothing to compare.
+ */
+export function fewerPassesByChance(before: Rate, after: Rate): number {
+  const passes = before.passed + after.passed
+  const fewest = Math.max(0, passes - before.counted)
+  const most = Math.min(after.counted, passes)
+  // The hypergeometric weights, each from the one before: as logarithms, since they outgrow any number.
+  const logs = [0]
+  for (let k = fewest; k < most; k++) {
+    const ratio = ((passes - k) / (before.counted - passes + k + 1)) * ((after.counted - k) / (k + 1))
+    logs.push(logs.at(-1)! + Math.log(ratio))
+  }
+  const largest = logs.reduce((a, b) => Math.max(a, b))
+  const weights = logs.map((log) => Math.exp(log - largest))
+  const sum = (some: readonly number[]) => some.reduce((total, each) => total + each, 0)
+  return sum(weights.slice(0, after.passed - fewest + 1)) / sum(weights)
+}
+
 /** All evidence of the trials together, by name of the error. */
 export function sumEvidence(trials: readonly Pick<TrialResult, 'judgement'>[]): EvidenceCount {
   const sum: Record<string, { direct: number; probe: number }> = {}

@@ -4,8 +4,10 @@ import { renderGrid, type Style } from './grid.js'
 import { foldViolations, groupReasons, type ViolationGroup } from './groups.js'
 import type { RunResult, ScenarioResult } from './result.js'
 import {
+  comparisonSentences,
   howOften,
   keptSentences,
+  knownSentence,
   reasonHeading,
   reasonSentence,
   runFacts,
@@ -19,9 +21,10 @@ export function renderTable(run: RunResult, style: Style): string {
   const blocks = [
     heading(run, style),
     ...(run.scenarios.length === 0 ? [] : [scenarioTable(run.scenarios, style)]),
-    ...run.scenarios.map((scenario) => violations(scenario, style)),
-    notes(run, style),
+    ...run.scenarios.map((scenario) => violations(scenario, gate, style)),
+    notes(run, gate, style),
     gateLine(gate, style),
+    comparison(run, gate, style),
   ]
   return blocks
     .filter((lines) => lines.length > 0)
@@ -41,20 +44,25 @@ function scenarioTable(scenarios: readonly ScenarioResult[], style: Style): stri
   return renderGrid(columns, cells, style)
 }
 
-function violations(scenario: ScenarioResult, style: Style): string[] {
+function violations(scenario: ScenarioResult, { known }: Gate, style: Style): string[] {
   const { told, left } = foldViolations(scenario)
   if (told.length === 0) return []
   return [
     style.chalk.bold(scenario.name),
-    ...told.flatMap((group) => violation(group, style)),
+    ...told.flatMap((group) =>
+      violation(group, known.excuse(scenario.name, group) === undefined ? '' : ', known', style),
+    ),
     ...(left === 0 ? [] : [`  … and ${left} more`]),
   ]
 }
 
-function violation(group: ViolationGroup, { chalk, width }: Style): string[] {
+function violation(group: ViolationGroup, remark: string, { chalk, width }: Style): string[] {
   const { kind, severity, summary, trials } = group
   const [first] = trials
-  const [begin, ...rest] = wrap(`${kind} (${severity}${howOften(group)}): ${oneLine(summary)}`, width - 4)
+  const [begin, ...rest] = wrap(
+    `${kind} (${severity}${remark}${howOften(group)}): ${oneLine(summary)}`,
+    width - 4,
+  )
   const paint = severity === 'data-loss' ? chalk.red : chalk.yellow
   return [
     `  ${paint(begin!.slice(0, kind.length))}${begin!.slice(kind.length)}`,
@@ -65,10 +73,9 @@ function violation(group: ViolationGroup, { chalk, width }: Style): string[] {
 }
 
 /** What else has to be known to read the table rightly. */
-function notes(run: RunResult, { chalk, width }: Style): string[] {
+function notes(run: RunResult, { known }: Gate, { chalk, width }: Style): string[] {
   const trials = run.scenarios.flatMap((scenario) => scenario.trials)
-  const note = (text: string) =>
-    wrap(oneLine(text), width - 2).map((line, index) => (index === 0 ? line : `  ${line}`))
+  const note = (text: string) => hanging(text, width)
   const unsettled = groupReasons(trials).flatMap((group) => {
     const lines = note(`${reasonHeading(group)}: ${reasonSentence(group)}`)
     if (group.verdict === 'skipped') return lines
@@ -79,10 +86,23 @@ function notes(run: RunResult, { chalk, width }: Style): string[] {
       ...keptSentences(first).map((line) => `  ${visible(line)}`),
     ]
   })
-  return [...unsettled, ...waivedSentences(run).flatMap(note)]
+  const sentences = [...waivedSentences(run), ...known.outcomes.map(knownSentence)]
+  return [...unsettled, ...sentences.flatMap(note)]
+}
+
+/** A text on lines of which all but the first are indented. */
+function hanging(text: string, width: number): string[] {
+  return wrap(oneLine(text), width - 2).map((line, index) => (index === 0 ? line : `  ${line}`))
 }
 
 function gateLine({ met, line }: Gate, { chalk }: Style): string[] {
   const paint = met ? chalk.green : chalk.red
   return [`${paint.bold(line.slice(0, 4))}${line.slice(4)}`]
+}
+
+function comparison({ gate: { baseline } }: RunResult, { differences }: Gate, { width }: Style): string[] {
+  if (baseline === undefined || differences === undefined) return []
+  const [heading, ...sentences] = comparisonSentences(baseline, differences)
+  const indented = sentences.flatMap((sentence) => hanging(sentence, width - 2).map((line) => `  ${line}`))
+  return [...hanging(heading, width), ...indented]
 }

@@ -8,6 +8,7 @@ import { VOLUMES } from '../volume/index.js'
 import { checkScenario } from './check.js'
 import { nearest } from './nearest.js'
 import { type Scenario, scenarioSchema } from './schema.js'
+import { matcher } from './selector.js'
 import { readTextFile } from './text-file.js'
 import { parseYaml } from './yaml.js'
 
@@ -98,13 +99,6 @@ async function select(selector: string, names: readonly string[], directory: str
 
 function isFile(selector: string): boolean {
   return SUFFIX.test(selector) || /^\.{0,2}[/\\]|^\.{1,2}$/.test(selector) || path.isAbsolute(selector)
-}
-
-function matcher(selector: string): (name: string) => boolean {
-  if (!selector.includes('*')) return (name) => name === selector || name.startsWith(`${selector}/`)
-  const pattern = selector.split('*').map((literal) => literal.replace(/[\\^$.+?()[\]{}|]/g, '\\$&'))
-  const expression = new RegExp(`^${pattern.join('.*')}$`)
-  return (name) => expression.test(name)
 }
 
 function unknown(selector: string, names: readonly string[]): UsageError {
