@@ -64,7 +64,17 @@ async function floorTrial(seed) {
 
 async function tool(workers) {
   const bin = path.resolve(import.meta.dirname, '../bin/lightning-chaos.js')
-  const args = ['run', SCENARIO, '--trials', String(TRIALS), '--seed', 'bench', '--workers', String(workers)]
+  const args = [
+    'run',
+    SCENARIO,
+    '--trials',
+    String(TRIALS),
+    '--seed',
+    'bench',
+    '--workers',
+    String(workers),
+    '--no-save',
+  ]
   const started = performance.now()
   const { exitCode } = await execa(process.execPath, [bin, ...args], { reject: false })
   if (exitCode !== 0) throw new Error(`the run exited with ${exitCode}`)

@@ -63,6 +63,14 @@ test('only the command line prints, and nobody imports it', () => {
   }
 })
 
+test('results are kept without knowing how a run is made', () => {
+  const known = ['results', 'report', 'oracle', 'history', 'scenario', 'errors.ts']
+  const others = imports.filter(
+    (each) => room(each.from) === 'results' && isOurs(each) && !known.includes(room(`${each.to}.ts`)),
+  )
+  expect(others).toEqual([])
+})
+
 test('what is loaded inside the sandbox stays light', () => {
   const heavy = ['zod', 'yaml', 'commander', 'chalk', 'execa', 'ora', 'cli-table3', 'tmp-promise']
   for (const entry of ['sandbox/inside', 'sandbox/janitor', 'target/adapters/lightning']) {

@@ -11,11 +11,13 @@ import {
   parseDuration,
   parseIsolation,
   parsePercent,
+  parsePort,
   parseReporter,
   parseSeed,
   parseTrialId,
 } from './options.js'
 import { toolPackage } from './package.js'
+import type { ReportOptions } from './report.js'
 import type { ReplayOptions, RunOptions, TargetChoice } from './run.js'
 import type { SelftestVerbOptions } from './selftest.js'
 
@@ -58,6 +60,8 @@ function program(): Command {
     .option('--allow-data-loss', 'let the gate pass although data was lost; the report says so')
     .option('--bail [n]', 'stop after the first trial that did not pass, or after n', parseCount)
     .option('--workers <n>', 'trials at a time', parseCount, 2)
+    .option('--baseline <run>', 'fail only on what got worse since then: a run, or its JSON report')
+    .option('--no-save', 'do not keep the result in .lightning-chaos')
     .option(
       '--config <file>',
       'settings to start from (default: lightning-chaos.config.yaml, if there is one)',
@@ -83,6 +87,28 @@ function program(): Command {
     .action(async (scenario: string, options: ReplayOptions) => {
       const { replay } = await import('./run.js')
       process.exitCode = await replay(scenario, options, await screen())
+    })
+
+  reporterOptions(
+    root
+      .command('report')
+      .description('make a report of a run again, from what is kept in .lightning-chaos')
+      .argument('[run]', "its id or how that begins, 'last', a directory, or a result.json", 'last'),
+  )
+    .option('--list', 'list the runs that are kept')
+    .action(async (run: string, options: ReportOptions) => {
+      const { report } = await import('./report.js')
+      await report(run, options, await screen())
+    })
+
+  root
+    .command('show-report')
+    .description('serve the HTML report of a run on this machine, until Ctrl-C')
+    .argument('[run]', "its id or how that begins, 'last', a directory, or a result.json", 'last')
+    .option('--port <n>', 'where to listen, on 127.0.0.1 (default: a port that is free)', parsePort, 0)
+    .action(async (run: string, options: { port: number }) => {
+      const { showReport } = await import('./show-report.js')
+      process.exitCode = await showReport(run, options.port, await screen())
     })
 
   root
@@ -165,18 +191,22 @@ function program(): Command {
 }
 
 function withTrialOptions(command: Command): Command {
-  return limitOptions(targetOptions(command))
+  return reporterOptions(limitOptions(targetOptions(command)))
     .addOption(new Option('--quiet', 'print the result only').conflicts(['verbose', 'debug']))
     .option('--verbose', 'print a line for each trial')
     .option('--debug', 'print what is started, injected and healed in each trial, with its time')
     .option('--keep [directory]', "keep the target's files of trials that did not pass")
+    .addOption(isolationOption())
+}
+
+function reporterOptions(command: Command): Command {
+  return command
     .option(
       '--reporter <name[=file]>',
       'table, json, junit, github, markdown or dot; may be given several times',
       parseReporter,
     )
     .option('--output <file>', 'where a reporter without a file of its own writes (default: stdout)')
-    .addOption(isolationOption())
 }
 
 function limitOptions(command: Command): Command {

@@ -5,8 +5,8 @@ import { Chalk } from 'chalk'
 import { UsageError } from '../errors.js'
 import { REPORTERS, type ReporterName } from '../report/index.js'
 import type { RunResult } from '../report/result.js'
+import { checkFile, replaceFile } from '../results/files.js'
 import { nearest } from '../scenario/nearest.js'
-import { checkFile, replaceFile } from './files.js'
 import type { ReporterChoice } from './options.js'
 import type { Screen } from './screen.js'
 
@@ -20,7 +20,7 @@ export interface Outputs {
 
 /** Width of a table that goes to a file. */
 const FILE_WIDTH = 120
-const fileStyle = { chalk: new Chalk({ level: 0 }), width: FILE_WIDTH }
+export const fileStyle = { chalk: new Chalk({ level: 0 }), width: FILE_WIDTH }
 
 /**
  * @param choices what --reporter said, in order
@@ -86,7 +86,8 @@ async function tellGithub(result: RunResult, out: Screen['out'], err: Screen['er
   }
 }
 
-function reporterName(name: string): ReporterName {
+/** @throws UsageError where there is no such reporter */
+export function reporterName(name: string): ReporterName {
   if (Object.hasOwn(REPORTERS, name)) return name as ReporterName
   const near = nearest(name, Object.keys(REPORTERS))
   throw new UsageError(`there is no reporter '${name}'`, {

@@ -137,4 +137,37 @@ describe('progress', () => {
     expect(written.endsWith('\u001b[1G\u001b[K')).toBe(true)
     expect(written).not.toContain('\u001b[3')
   })
+
+  const expected = { totalMs: 41_000, shareMs: () => 10_000 }
+
+  it('says at the start how long it may take, in few words', async () => {
+    const said = async (totalMs: number, verbosity?: Verbosity) => {
+      const { stderr, err } = output({})
+      await createProgress(err, verbosity, { ...expected, totalMs })
+      return stderr.drained()
+    }
+    expect(await said(41_000)).toBe('about 40 s, from the last run\n')
+    expect(await said(120)).toBe('about 1 s, from the last run\n')
+    expect(await said(7_400)).toBe('about 7 s, from the last run\n')
+    expect(await said(200_000)).toBe('about 3 min, from the last run\n')
+    expect(await said(41_000, 'quiet')).toBe('')
+    expect(await said(41_000, 'verbose')).toBe('')
+  })
+
+  it('says on the live line how long it may still take, as long as it may', async () => {
+    const { stderr, err } = output({ NO_COLOR: '1' }, 60)
+    const progress = await createProgress(err, 'normal', expected)
+    progress.begin(failed, 8)
+    expect(stderr.drained()).toContain('diskfull/sweep  0/8  about 40 s left')
+    // What the line says is seen when it is drawn, and it is drawn anew for each scenario that begins.
+    for (let done = 0; done < 4; done++) progress.trial(trial('passed'))
+    progress.end(failed)
+    progress.begin({ name: 'diskfull/open' }, 2)
+    expect(stderr.drained()).toContain('diskfull/open  0/2  about 1 s left')
+    progress.trial(trial('passed', { scenario: 'diskfull/open' }))
+    progress.end(scenario('diskfull/open', []))
+    progress.begin({ name: 'diskfull/xfs' }, 2)
+    expect(stderr.drained()).not.toContain('left')
+    progress.stop()
+  })
 })

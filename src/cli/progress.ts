@@ -1,6 +1,7 @@
 /** What a person sees while a run goes on: on a terminal one live line, elsewhere a line for each scenario done. */
 import type { Ora } from 'ora'
 import type { Event } from '../history/events.js'
+import type { Estimate } from '../report/rates.js'
 import type { ScenarioResult, TrialResult, VerdictName } from '../report/result.js'
 import { inSeconds } from '../report/sentences.js'
 import { type Counts, countVerdicts } from '../report/stats.js'
@@ -21,10 +22,27 @@ export interface Progress {
   stop(): void
 }
 
-/** Scenarios may overlap: each is told apart by its name. */
-export async function createProgress(output: Output, verbosity: Verbosity = 'normal'): Promise<Progress> {
-  if (verbosity === 'normal' && output.interactive) return await liveProgress(output)
+/**
+ * Scenarios may overlap: each is told apart by its name.
+ * @param expected how long it is going to take, where that is known
+ */
+export async function createProgress(
+  output: Output,
+  verbosity: Verbosity = 'normal',
+  expected?: Estimate,
+): Promise<Progress> {
+  if (verbosity === 'normal' && output.interactive) return await liveProgress(output, expected)
+  if (verbosity === 'normal' && expected !== undefined)
+    output.write(`${about(expected.totalMs)}, from the last run\n`)
   return plainProgress(output, verbosity)
+}
+
+/** 'about 40 s', 'about 3 min': no more exact than it is. */
+function about(milliseconds: number): string {
+  const seconds = Math.max(1, Math.round(milliseconds / 1000))
+  if (seconds < 10) return `about ${seconds} s`
+  if (seconds < 90) return `about ${Math.round(seconds / 5) * 5} s`
+  return `about ${Math.round(seconds / 60)} min`
 }
 
 function plainProgress(output: Output, verbosity: Verbosity): Progress {
@@ -89,7 +107,7 @@ function inWords(event: Event): string | undefined {
   }
 }
 
-async function liveProgress(output: Output): Promise<Progress> {
+async function liveProgress(output: Output, expected: Estimate | undefined): Promise<Progress> {
   const { default: ora, spinners } = await import('ora')
   const { chalk, width, stream } = output
   const spinner: Ora = ora({
@@ -107,13 +125,17 @@ async function liveProgress(output: Output): Promise<Progress> {
     { readonly trials: number; readonly results: Pick<TrialResult, 'verdict'>[] }
   >()
 
+  let leftMs = expected?.totalMs ?? 0
+
   const show = (name: string) => {
     const state = running.get(name)
     if (state === undefined) return
     const others = running.size > 1 ? `, and ${plural(running.size - 1, 'more scenario')}` : ''
     const done = `${state.results.length}/${state.trials}`
     const parts = [done, tally(countVerdicts(state.results))].filter((part) => part !== '')
-    spinner.text = `${name}  ${parts.join('  ')}${others}`.slice(0, width - 4)
+    const left = leftMs > 0 ? `  ${about(leftMs)} left` : ''
+    spinner.text =
+      `${name}  ${parts.join('  ')}${others}`.slice(0, Math.max(0, width - 4 - left.length)) + left
     if (!spinner.isSpinning) spinner.start()
   }
 
@@ -125,6 +147,7 @@ async function liveProgress(output: Output): Promise<Progress> {
     events() {},
     trial(result) {
       running.get(result.scenario)?.results.push(result)
+      leftMs -= expected?.shareMs(result.scenario) ?? 0
       show(result.scenario)
     },
     end(scenario) {

@@ -4,16 +4,22 @@ import { closeSync, openSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import { ExitCode, UsageError } from '../errors.js'
 import type { Event } from '../history/events.js'
+import type { Baseline } from '../report/baseline.js'
 import { judgeGate } from '../report/gate.js'
+import type { KnownFailure } from '../report/known.js'
+import { type Estimate, estimate } from '../report/rates.js'
 import type { RunResult } from '../report/result.js'
+import { checkDirectory, checkFile } from '../results/files.js'
+import { FOLDER, KEPT } from '../results/folder.js'
+import { readBaseline, readRates } from '../results/read.js'
+import { saveRun } from '../results/save.js'
 import { Host } from '../sandbox/host.js'
 import type { Isolation } from '../sandbox/isolation.js'
 import { type Selected, selectScenarios } from '../scenario/load.js'
 import type { Scenario } from '../scenario/schema.js'
-import { resolveTarget } from '../target/resolve.js'
+import { DEFAULT_TARGET, resolveTarget } from '../target/resolve.js'
 import { runCampaign } from '../trial/campaign.js'
 import { replayLine } from '../trial/replay-line.js'
-import { checkDirectory, checkFile } from './files.js'
 import { DEFAULT_LIMITS, limitsOf, type ReporterChoice, type TrialId } from './options.js'
 import { openOutputs } from './outputs.js'
 import { toolPackage } from './package.js'
@@ -50,6 +56,11 @@ export interface RunOptions extends CommonOptions {
   readonly allowDataLoss?: true
   readonly bail?: number | true
   readonly workers: number
+  /** The run to compare with: an id, or a file. */
+  readonly baseline?: string
+  readonly known?: readonly KnownFailure[]
+  /** Whether the result is kept. */
+  readonly save?: boolean
 }
 
 export interface ReplayOptions extends CommonOptions {
@@ -57,9 +68,6 @@ export interface ReplayOptions extends CommonOptions {
   /** File for the whole history, an event a line. */
   readonly history?: string
 }
-
-/** Where --keep puts files when it is given no directory. */
-const KEEP_DIRECTORY = '.lightning-chaos/kept'
 
 /** @returns the exit code */
 export async function run(
@@ -110,49 +118,85 @@ async function execute(selected: readonly Selected[], options: Settings, screen:
   const target = await resolveTarget(options)
   const outputs = await openOutputs(options.reporter ?? [], options.output)
   const keep =
-    options.keep === undefined
-      ? undefined
-      : path.resolve(options.keep === true ? KEEP_DIRECTORY : options.keep)
+    options.keep === undefined ? undefined : path.resolve(options.keep === true ? KEPT : options.keep)
   if (keep !== undefined) await checkDirectory(keep)
+  const baseline = options.baseline === undefined ? undefined : await readBaseline(options.baseline)
   return await withStopSignal(async (signal) => {
-    const host = await Host.open(options.isolation)
-    const progress = await createProgress(screen.err, verbosityOf(options))
-    try {
-      const result = await runCampaign(host, {
-        ...campaign(selected, options),
-        target,
-        keep,
-        signal,
-        progress,
-        onEvents(events, trial) {
-          progress.events(trial, events)
-          options.onEvents?.(events)
-        },
-      })
-      progress.stop()
-      await outputs.write(result, screen)
-      return exitCode(result, signal)
-    } finally {
-      progress.stop()
-      await host.close()
-    }
+    const result = await inHost(options, async (host) => {
+      const settings = campaign(selected, options, baseline)
+      const expected = await expectedTime(settings, Math.min(options.workers, host.mostWorkers), options)
+      const progress = await createProgress(screen.err, verbosityOf(options), expected)
+      try {
+        return await runCampaign(host, {
+          ...settings,
+          target,
+          keep,
+          signal,
+          progress,
+          onEvents(events, trial) {
+            progress.events(trial, events)
+            options.onEvents?.(events)
+          },
+        })
+      } finally {
+        progress.stop()
+      }
+    })
+    if (options.save) await save(result, calledTarget(options), screen)
+    await outputs.write(result, screen)
+    return exitCode(result, signal)
   })
 }
 
+async function inHost<T>({ isolation }: CommonOptions, use: (host: Host) => Promise<T>): Promise<T> {
+  const host = await Host.open(isolation)
+  try {
+    return await use(host)
+  } finally {
+    await host.close()
+  }
+}
+
+/** That a result cannot be kept is no reason to fail: the reports have it, too. */
+async function save(result: RunResult, called: string, { err }: Screen): Promise<void> {
+  if (result.scenarios.length === 0) return
+  await saveRun(result, called).catch((error: Error) =>
+    err.write(`warning: the result is not kept in ${FOLDER}: ${error.message}\n`),
+  )
+}
+
+/** What the user called the target. */
+function calledTarget({ target, targetCmd }: TargetChoice): string {
+  return targetCmd ?? target ?? DEFAULT_TARGET
+}
+
+async function expectedTime(
+  { scenarios, trials, only }: ReturnType<typeof campaign>,
+  workers: number,
+  options: TargetChoice,
+): Promise<Estimate | undefined> {
+  if (only !== undefined) return undefined
+  const planned = scenarios.map((scenario) => ({ name: scenario.name, trials: trials ?? scenario.trials }))
+  const rates = await readRates().catch(() => []) // an estimate is not worth an error
+  return estimate(rates, calledTarget(options), planned, workers)
+}
+
 /** What the options say of the run itself. */
-function campaign(selected: readonly Selected[], options: Settings) {
+function campaign(selected: readonly Selected[], options: Settings, baseline: Baseline | undefined) {
   const sources = new Map(selected.map(({ scenario, source }) => [scenario, source]))
   return {
     scenarios: selected.map(({ scenario }) => scenario),
     seed: options.seed,
     trials: options.trials,
-    ...(options.trial === undefined ? {} : { only: options.trial }),
+    only: options.trial,
     workers: options.workers,
     limits: limitsOf(options),
     gate: {
       target: options.gate,
       allowDataLoss: options.allowDataLoss ?? false,
       ...(options.confidence === undefined ? {} : { confidence: options.confidence }),
+      ...(options.known === undefined ? {} : { known: options.known }),
+      ...(baseline === undefined ? {} : { baseline }),
     },
     bail: options.bail === true ? 1 : options.bail,
     tool: toolPackage(),

@@ -6,7 +6,17 @@ import { describe, expect, test } from 'vitest'
 import { BIN, IDENTITIES } from '../testing/cli.js'
 import { allEnded, HostWatch, MARK, marked } from '../testing/leftovers.js'
 
-const RUN = [process.execPath, BIN, 'run', 'permissions/rotation', '--trials', '500', '--seed', 'signals']
+const RUN = [
+  process.execPath,
+  BIN,
+  'run',
+  'permissions/rotation',
+  '--trials',
+  '500',
+  '--seed',
+  'signals',
+  '--no-save',
+]
 const PATIENCE_MS = 30_000
 
 interface Started {
@@ -99,7 +109,10 @@ describe.each(IDENTITIES)('as $name', ({ prefix }) => {
 })
 
 test('a terminal of 0 columns is no reason to spin', async () => {
-  const run = terminal([process.execPath, BIN, 'run', 'diskfull/neighbour', '--trials', '1'], 'stty cols 0')
+  const run = terminal(
+    [process.execPath, BIN, 'run', 'diskfull/neighbour', '--trials', '1', '--no-save'],
+    'stty cols 0',
+  )
   const { code, output } = await (await start(run)).end()
   expect(code).toBe(0)
   expect(output).toContain('PASS')

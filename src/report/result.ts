@@ -57,7 +57,7 @@ export interface ScenarioResult {
 }
 
 /** What the gate asks for. Shares are from 0 to 1. */
-export interface GateTerms {
+interface GateTerms {
   readonly target: number
   readonly allowDataLoss: boolean
   readonly confidence?: number

@@ -23,7 +23,7 @@ for (const { name, prefix } of IDENTITIES) {
   test(`as ${name}, 50 kills at random moments of ${scenario} leave the host as it was`, {
     timeout: 600_000,
   }, async () => {
-    const run = [process.execPath, BIN, 'run', scenario, '--trials', '1']
+    const run = [process.execPath, BIN, 'run', scenario, '--trials', '1', '--no-save']
     await killMany(50, [...prefix, ...run], new HostWatch())
   })
 }
@@ -31,7 +31,17 @@ for (const { name, prefix } of IDENTITIES) {
 test('without namespaces, 15 kills at random moments of permissions/mode-000 leave the host as it was', {
   timeout: 300_000,
 }, async () => {
-  const run = [process.execPath, BIN, 'run', 'permissions/mode-000', '--trials', '1', '--isolation', 'none']
+  const run = [
+    process.execPath,
+    BIN,
+    'run',
+    'permissions/mode-000',
+    '--trials',
+    '1',
+    '--isolation',
+    'none',
+    '--no-save',
+  ]
   await killMany(15, [...container.prefix, ...run], new HostWatch(container.memory))
 })
 

@@ -7,7 +7,7 @@ import { BUNDLED_TARGETS } from './registry.js'
 import type { TargetSpec } from './spec.js'
 
 /** What is tested where the user names no target. */
-const DEFAULT_TARGET = 'lightning'
+export const DEFAULT_TARGET = 'lightning'
 
 interface TargetOptions {
   /** Name of a bundled target, or path of a target file. */

@@ -29,11 +29,14 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
   readonly input?: string
+  /** Whether a run keeps its result in the working directory. */
+  readonly save?: boolean
 }
 
 /** Runs the command line to its end, with no terminal. */
-export function cli(args: readonly string[], { as, env = {}, cwd, input }: CliOptions = {}) {
-  const [program, ...rest] = [...(as?.prefix ?? []), process.execPath, BIN, ...args]
+export function cli(args: readonly string[], { as, env = {}, cwd, input, save = false }: CliOptions = {}) {
+  const noSave = args[0] === 'run' && !save ? ['--no-save'] : []
+  const [program, ...rest] = [...(as?.prefix ?? []), process.execPath, BIN, ...args, ...noSave]
   return execa(program!, rest, {
     reject: false,
     stripFinalNewline: false,

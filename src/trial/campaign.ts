@@ -19,7 +19,7 @@ export interface CampaignOptions {
   /** Trials of each scenario; undefined: as many as it says itself. */
   readonly trials: number | undefined
   /** Runs one trial that is already known, instead of planning any. */
-  readonly only?: TrialKey
+  readonly only?: TrialKey | undefined
   readonly workers: number
   readonly limits: Limits
   readonly gate: RunResult['gate']

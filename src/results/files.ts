@@ -1,4 +1,5 @@
-/** Files and directories that the user named for what we write. */
+/** How files are written, so that nobody ever reads half of one; and whether they can be, before it matters. */
+import { randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, realpath, rename, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { HostError, UsageError } from '../errors.js'
@@ -67,5 +68,7 @@ async function regularFile(file: string): Promise<string | undefined> {
 }
 
 function besides(file: string): string {
-  return path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}`)
+  // the number of a process is not enough: two containers can share a directory
+  const name = `.${path.basename(file)}.${process.pid}-${randomBytes(4).toString('hex')}`
+  return path.join(path.dirname(file), name)
 }
