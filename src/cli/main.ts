@@ -11,7 +11,6 @@ import {
   parseDuration,
   parseIsolation,
   parsePercent,
-  parsePort,
   parseReporter,
   parseSeed,
   parseTrialId,
@@ -99,16 +98,6 @@ function program(): Command {
     .action(async (run: string, options: ReportOptions) => {
       const { report } = await import('./report.js')
       await report(run, options, await screen())
-    })
-
-  root
-    .command('show-report')
-    .description('serve the HTML report of a run on this machine, until Ctrl-C')
-    .argument('[run]', "its id or how that begins, 'last', a directory, or a result.json", 'last')
-    .option('--port <n>', 'where to listen, on 127.0.0.1 (default: a port that is free)', parsePort, 0)
-    .action(async (run: string, options: { port: number }) => {
-      const { showReport } = await import('./show-report.js')
-      process.exitCode = await showReport(run, options.port, await screen())
     })
 
   root

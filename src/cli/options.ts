@@ -17,13 +17,6 @@ export function parseCount(text: string): number {
   return Number(text)
 }
 
-/** The number of a TCP port; 0: any that is free. */
-export function parsePort(text: string): number {
-  const number = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN
-  if (!(number <= 65_535)) throw new InvalidArgumentError('Expected a port from 0 to 65535.')
-  return number
-}
-
 /** A percentage from 0 to 100, as a share from 0 to 1. */
 export function parsePercent(text: string): number {
   const number = /^\d+(\.\d+)?%?$/.test(text) ? Number.parseFloat(text) : Number.NaN
