@@ -20,7 +20,7 @@ export interface Outputs {
 
 /** Width of a table that goes to a file. */
 const FILE_WIDTH = 120
-export const fileStyle = { chalk: new Chalk({ level: 0 }), width: FILE_WIDTH }
+const fileStyle = { chalk: new Chalk({ level: 0 }), width: FILE_WIDTH }
 
 /**
  * @param choices what --reporter said, in order
@@ -87,7 +87,7 @@ async function tellGithub(result: RunResult, out: Screen['out'], err: Screen['er
 }
 
 /** @throws UsageError where there is no such reporter */
-export function reporterName(name: string): ReporterName {
+function reporterName(name: string): ReporterName {
   if (Object.hasOwn(REPORTERS, name)) return name as ReporterName
   const near = nearest(name, Object.keys(REPORTERS))
   throw new UsageError(`there is no reporter '${name}'`, {
