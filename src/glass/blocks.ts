@@ -35,7 +35,10 @@ export class Blocks {
   readonly #fd: number
   readonly #free: number[] = []
   #next = 1
-  readonly #one = Buffer.alloc(BLOCK)
+  /** The block that was composed last, which the next small writes most often go to: it is kept until another one is. */
+  readonly #kept = Buffer.alloc(BLOCK)
+  #keptBlock = HOLE
+  #isKeptWritten = true
 
   /** @param fd the backing file, empty and open for reading and writing */
   constructor(fd: number, quota: Quota) {
@@ -49,22 +52,32 @@ export class Blocks {
   }
 
   release(block: number): void {
+    if (block === this.#keptBlock) this.#keptBlock = HOLE
     this.#free.push(block)
   }
 
   /** Reads from `within` bytes into a block, and from the blocks that follow it. */
   read(block: number, within: number, into: Buffer, at: number, length: number): void {
-    const position = block * BLOCK + within
-    const got = readSync(this.#fd, into, at, length, position)
+    if (block === this.#keptBlock && within + length <= BLOCK) {
+      this.#kept.copy(into, at, within, within + length)
+      return
+    }
+    if (this.#isKept(block, within + length)) this.#writeKept()
+    const got = readSync(this.#fd, into, at, length, block * BLOCK + within)
     // the backing file ends with what was written last
     if (got < length) into.fill(0, at + got, at + length)
   }
 
+  /** Writes from `within` bytes into a block, and into the blocks that follow it. */
   write(block: number, within: number, from: Buffer, at: number, length: number): void {
-    const position = block * BLOCK + within
-    for (let done = 0; done < length; ) {
-      done += writeSync(this.#fd, from, at + done, length - done, position + done)
+    if (block === this.#keptBlock && within + length <= BLOCK) {
+      from.copy(this.#kept, within, at, at + length)
+      this.#isKeptWritten = false
+      return
     }
+    // only whole blocks are written more than one at a time, so nothing of the one that is kept is left
+    if (this.#isKept(block, within + length)) this.#keptBlock = HOLE
+    this.#store(block * BLOCK + within, from, at, length)
   }
 
   /**
@@ -72,9 +85,27 @@ export class Blocks {
    * @param source number of that block, HOLE or UNWRITTEN
    */
   compose(block: number, source: number, within: number, from: Buffer, at: number, length: number): void {
-    if (source > 0) this.read(source, 0, this.#one, 0, BLOCK)
-    else this.#one.fill(0)
-    from.copy(this.#one, within, at, at + length)
-    this.write(block, 0, this.#one, 0, BLOCK)
+    this.#writeKept()
+    if (source <= 0) this.#kept.fill(0)
+    else if (source !== this.#keptBlock) this.read(source, 0, this.#kept, 0, BLOCK)
+    from.copy(this.#kept, within, at, at + length)
+    this.#keptBlock = block
+    this.#isKeptWritten = false
+  }
+
+  #isKept(first: number, bytes: number): boolean {
+    return this.#keptBlock >= first && this.#keptBlock * BLOCK < first * BLOCK + bytes
+  }
+
+  #writeKept(): void {
+    if (this.#keptBlock === HOLE || this.#isKeptWritten) return
+    this.#store(this.#keptBlock * BLOCK, this.#kept, 0, BLOCK)
+    this.#isKeptWritten = true
+  }
+
+  #store(position: number, from: Buffer, at: number, length: number): void {
+    for (let done = 0; done < length; ) {
+      done += writeSync(this.#fd, from, at + done, length - done, position + done)
+    }
   }
 }
