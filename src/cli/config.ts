@@ -7,7 +7,9 @@ import path from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import { z } from 'zod'
 import { UsageError } from '../errors.js'
+import { VIOLATION_SEVERITY, type ViolationKind } from '../oracle/violation.js'
 import { renderGrid } from '../report/grid.js'
+import type { KnownFailure } from '../report/known.js'
 import { percent } from '../report/words.js'
 import { readTextFile } from '../scenario/text-file.js'
 import { parseYaml } from '../scenario/yaml.js'
@@ -24,7 +26,7 @@ import {
 import type { Output } from './screen.js'
 
 /** Read where --config names no other. */
-const CONFIG_FILE = 'lightning-chaos.config.yaml'
+export const CONFIG_FILE = 'lightning-chaos.config.yaml'
 const MISSING = `--config names the config; without it ${CONFIG_FILE} is read where it is there`
 
 interface Setting {
@@ -75,6 +77,20 @@ const setting = ({ parse, about }: Setting) =>
     .optional()
     .describe(about)
 
+const known = z
+  .strictObject({
+    scenario: z.string().min(1).describe('Name, family or pattern'),
+    violation: z
+      .enum(Object.keys(VIOLATION_SEVERITY) as [ViolationKind])
+      .optional()
+      .describe('Its kind; every kind, unless given'),
+    reason: z.string().min(1).describe('Why it is put up with, best with a link'),
+    expires: z.iso
+      .date('expected a day, such as 2030-01-31')
+      .describe('The last day on which it is put up with, UTC; after that it fails the gate'),
+  })
+  .describe('A failure that does not count against the gate')
+
 export const configSchema = z
   .strictObject({
     scenarios: z
@@ -84,6 +100,7 @@ export const configSchema = z
       .describe('Names, families, patterns or files of scenarios; every built-in one unless given'),
     ...Object.fromEntries(Object.entries(SETTINGS).map(([name, each]) => [name, setting(each)])),
     'allow-data-loss': z.boolean().optional().describe('Let the gate pass although data was lost'),
+    known: z.array(known).min(1).optional().describe('Failures that are put up with until a day'),
     reporters: z
       .array(z.string().min(1))
       .min(1)
@@ -197,7 +214,7 @@ async function existing(named: string | true): Promise<string | undefined> {
 export function printConfig(command: Command, settled: Settled, output: Output): void {
   const rows = [
     ['scenarios', settled.scenarios.join(', ') || 'every built-in one', settled.scenariosFrom],
-    ...Object.entries({ ...SETTINGS, 'allow-data-loss': FLAG, reporter: REPORTERS }).map(
+    ...Object.entries({ ...SETTINGS, 'allow-data-loss': FLAG, known: KNOWN, reporter: REPORTERS }).map(
       ([name, { show }]) => {
         const key = camelCase(name)
         const value: unknown = command.opts()[key]
@@ -215,6 +232,10 @@ export function printConfig(command: Command, settled: Settled, output: Output):
 }
 
 const FLAG = { show: (value: boolean) => (value ? 'yes' : 'no') }
+const KNOWN = {
+  show: (list: readonly KnownFailure[]) =>
+    list.map(({ scenario, violation = 'any violation' }) => `${violation} in ${scenario}`).join(', '),
+}
 const REPORTERS = {
   show: (choices: readonly ReporterChoice[]) =>
     choices.map(({ name, file }) => (file === undefined ? name : `${name}=${file}`)).join(', '),

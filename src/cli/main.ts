@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError, Option } from 'commander'
 import { ChaosError, ExitCode } from '../errors.js'
+import type { InitOptions } from './init.js'
 import {
   DEFAULT_LIMITS,
   parseConfidence,
@@ -39,6 +40,21 @@ function program(): Command {
     .showHelpAfterError('(lightning-chaos --help shows every command)')
     .addHelpText('after', EXAMPLES)
 
+  root
+    .command('init')
+    .description('write a config, an adapter to start from, and the step for a CI')
+    .option('--target <name>', 'lightning, sqlite, or a target file, made where it is not there')
+    .option('--scenarios <list>', 'names, families, patterns or files, with commas between them')
+    .option('--ci <service>', 'github, gitlab, shell or none (default: what this directory looks like)')
+    .addOption(gateOption())
+    .option('--seed <text>', 'the same seed for every run (default: a new one for each)', parseSeed)
+    .option('--yes', 'ask nothing, and take the usual answers')
+    .option('--force', 'overwrite what is there')
+    .action(async (options: InitOptions) => {
+      const { init } = await import('./init.js')
+      await init(options, await screen())
+    })
+
   withTrialOptions(
     root
       .command('run')
@@ -50,11 +66,7 @@ function program(): Command {
   )
     .option('--trials <n>', 'trials of each scenario (default: as the scenario says)', parseCount)
     .option('--seed <text>', 'seed of the run (default: a new one, printed)', parseSeed)
-    .addOption(
-      new Option('--gate <percent>', 'pass rate that the gate asks for')
-        .argParser(parsePercent)
-        .default(0.95, '95'),
-    )
+    .addOption(gateOption())
     .option('--confidence <percent>', "judge the rate's lower bound at this confidence", parseConfidence)
     .option('--allow-data-loss', 'let the gate pass although data was lost; the report says so')
     .option('--bail [n]', 'stop after the first trial that did not pass, or after n', parseCount)
@@ -227,6 +239,12 @@ function targetOptions(command: Command): Command {
     )
 }
 
+function gateOption(): Option {
+  return new Option('--gate <percent>', 'pass rate that the gate asks for')
+    .argParser(parsePercent)
+    .default(0.95, '95')
+}
+
 function isolationOption(): Option {
   return new Option('--isolation <kind>', 'root, user or none (default: the best that works)').argParser(
     parseIsolation,
@@ -270,6 +288,7 @@ async function explain(error: unknown): Promise<ExitCode> {
 
 const EXAMPLES = `
 Examples:
+  lightning-chaos init                              a config, an adapter to start from, a step for CI
   lightning-chaos run diskfull                      the bundled database on a full disk
   lightning-chaos run permissions --target sqlite   SQLite, when it may not write
   lightning-chaos run --target-cmd './adapter {dir}' --trials 50

@@ -17,6 +17,7 @@ import { Host } from '../sandbox/host.js'
 import type { Isolation } from '../sandbox/isolation.js'
 import { type Selected, selectScenarios } from '../scenario/load.js'
 import type { Scenario } from '../scenario/schema.js'
+import { matcher } from '../scenario/selector.js'
 import { DEFAULT_TARGET, resolveTarget } from '../target/resolve.js'
 import { runCampaign } from '../trial/campaign.js'
 import { replayLine } from '../trial/replay-line.js'
@@ -76,11 +77,19 @@ export async function run(
   screen: Screen,
 ): Promise<ExitCode> {
   const scenarios = await selectScenarios(selectors)
+  await checkKnown(options.known ?? [], scenarios)
   return await execute(
     scenarios,
     { ...options, seed: options.seed ?? randomBytes(4).toString('hex') },
     screen,
   )
+}
+
+/** A known failure of a scenario that is not there would be put up with for ever. @throws UsageError */
+async function checkKnown(known: readonly KnownFailure[], selected: readonly Selected[]): Promise<void> {
+  for (const { scenario } of known) {
+    if (!selected.some((each) => matcher(scenario)(each.scenario.name))) await selectScenarios([scenario])
+  }
 }
 
 /** Runs one trial again, from its line in a report. @returns the exit code */
