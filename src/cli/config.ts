@@ -50,6 +50,7 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
     show: share,
     about: "judge the rate's lower bound at this confidence",
   },
+  'repeat-each': { parse: parseCount, show: String, about: 'how often each trial is run' },
   workers: { parse: parseCount, show: String, about: 'trials at a time' },
   bail: { parse: parseCount, show: String, about: 'stop after this many trials that did not pass' },
   timeout: { parse: parseDuration, show: milliseconds, about: 'longest wait for one answer of the target' },

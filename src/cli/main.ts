@@ -196,6 +196,12 @@ function withTrialOptions(command: Command): Command {
     .addOption(new Option('--quiet', 'print the result only').conflicts(['verbose', 'debug']))
     .option('--verbose', 'print a line for each trial')
     .option('--debug', 'print what is started, injected and healed in each trial, with its time')
+    .option(
+      '--repeat-each <n>',
+      'run each trial n times; one that does not end alike is flaky',
+      parseCount,
+      1,
+    )
     .option('--keep [directory]', "keep the target's files of trials that did not pass")
     .addOption(isolationOption())
 }

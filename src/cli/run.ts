@@ -7,7 +7,7 @@ import type { Event } from '../history/events.js'
 import type { Baseline } from '../report/baseline.js'
 import { judgeGate } from '../report/gate.js'
 import type { KnownFailure } from '../report/known.js'
-import { type Estimate, estimate } from '../report/rates.js'
+import { type Estimate, estimate, lastMeans } from '../report/rates.js'
 import type { RunResult } from '../report/result.js'
 import { checkDirectory, checkFile } from '../results/files.js'
 import { FOLDER, KEPT } from '../results/folder.js'
@@ -41,6 +41,8 @@ interface CommonOptions extends TargetChoice {
   readonly trialTimeout: number
   readonly isolation?: Isolation
   readonly keep?: string | true
+  /** How often each trial is run. */
+  readonly repeatEach: number
   readonly reporter?: readonly ReporterChoice[]
   readonly output?: string
   readonly quiet?: true
@@ -180,14 +182,15 @@ function calledTarget({ target, targetCmd }: TargetChoice): string {
 }
 
 async function expectedTime(
-  { scenarios, trials, only }: ReturnType<typeof campaign>,
+  { scenarios, trials, only, repeatEach }: ReturnType<typeof campaign>,
   workers: number,
   options: TargetChoice,
 ): Promise<Estimate | undefined> {
   if (only !== undefined) return undefined
   const planned = scenarios.map((scenario) => ({ name: scenario.name, trials: trials ?? scenario.trials }))
   const rates = await readRates().catch(() => []) // an estimate is not worth an error
-  return estimate(rates, calledTarget(options), planned, workers)
+  const meanMs = lastMeans(rates, calledTarget(options), planned)
+  return estimate(meanMs, planned, workers / repeatEach)
 }
 
 /** What the options say of the run itself. */
@@ -197,6 +200,7 @@ function campaign(selected: readonly Selected[], options: Settings, baseline: Ba
     scenarios: selected.map(({ scenario }) => scenario),
     seed: options.seed,
     trials: options.trials,
+    repeatEach: options.repeatEach,
     only: options.trial,
     workers: options.workers,
     limits: limitsOf(options),

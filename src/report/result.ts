@@ -27,6 +27,12 @@ export interface Judgement {
   }
 }
 
+/** How one of several runs of a trial ended. */
+export interface TrialRun {
+  readonly verdict: VerdictName
+  readonly violations: readonly Violation[]
+}
+
 /** One trial's outcome. */
 export interface TrialResult {
   readonly scenario: string
@@ -36,6 +42,9 @@ export interface TrialResult {
   /** Why it was skipped, inconclusive or an error, in words. */
   readonly reason?: string
   readonly judgement?: Judgement
+  /** With --repeat-each: every run of this trial, in order. The rest is of the worst of them, but for the time. */
+  readonly runs?: readonly TrialRun[]
+  /** Of all runs together. */
   readonly durationMs: number
   /** The command that runs this trial again. */
   readonly replay: string
@@ -75,6 +84,8 @@ export interface RunResult {
   }
   readonly isolation: string
   readonly seed: string
+  /** How often each trial is run; once, unless given. */
+  readonly repeatEach?: number
   /** ISO 8601, UTC. */
   readonly startedAt: string
   readonly durationMs: number
