@@ -5,6 +5,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { ChaosError, ExitCode } from '../errors.js'
 import type { InitOptions } from './init.js'
+import type { MergeOptions } from './merge.js'
 import {
   DEFAULT_LIMITS,
   parseConfidence,
@@ -14,6 +15,7 @@ import {
   parsePercent,
   parseReporter,
   parseSeed,
+  parseShard,
   parseTrialId,
 } from './options.js'
 import { toolPackage } from './package.js'
@@ -71,6 +73,8 @@ function program(): Command {
     .option('--allow-data-loss', 'let the gate pass although data was lost; the report says so')
     .option('--bail [n]', 'stop after the first trial that did not pass, or after n', parseCount)
     .option('--workers <n>', 'trials at a time', parseCount, 2)
+    .option('--shard <i/n>', 'run one part of n; in most CI services this comes by itself', parseShard)
+    .option('--no-shard', 'run everything, whatever the CI service says')
     .option('--baseline <run>', 'fail only on what got worse since then: a run, or its JSON report')
     .option('--no-save', 'do not keep the result in .lightning-chaos')
     .option(
@@ -98,6 +102,22 @@ function program(): Command {
     .action(async (scenario: string, options: ReplayOptions) => {
       const { replay } = await import('./run.js')
       process.exitCode = await replay(scenario, options, await screen())
+    })
+
+  reporterOptions(
+    root
+      .command('merge')
+      .description('make one result, and one gate, of all shards of a run')
+      .argument(
+        '[path...]',
+        'result.json files, or directories with some in them (default: .lightning-chaos)',
+      ),
+  )
+    .option('--seed <text>', 'only the shards of the run with this seed', parseSeed)
+    .option('--no-save', 'do not keep the result in .lightning-chaos')
+    .action(async (paths: string[], options: MergeOptions) => {
+      const { merge } = await import('./merge.js')
+      process.exitCode = await merge(paths, options, await screen())
     })
 
   reporterOptions(

@@ -7,7 +7,7 @@ import { flakyTrials, violationsOf } from './flaky.js'
 import { judgeGate } from './gate.js'
 import { groupReasons, groupWaived, type WaivedGroup } from './groups.js'
 import type { Known, KnownOutcome } from './known.js'
-import type { EvidenceCount, RunResult, ScenarioResult, TrialResult, VerdictName } from './result.js'
+import type { EvidenceCount, RunResult, ScenarioResult, Shard, TrialResult, VerdictName } from './result.js'
 import { type Counts, countVerdicts, passRate, sumEvidence } from './stats.js'
 
 export interface JsonReport {
@@ -20,6 +20,10 @@ export interface JsonReport {
   /** ISO 8601, UTC. */
   readonly startedAt: string
   readonly durationMs: number
+  /** Present where this is one part of a run, from 1 to total. */
+  readonly shard?: { readonly index: number; readonly total: number; readonly from: string }
+  /** Present where it was put together from so many parts. */
+  readonly shards?: number
   /** How often each trial was run; absent where it was once. A trial counts once, as its worst run. */
   readonly repeatEach?: number
   /** The trials of which two runs differ. Present with repeatEach. */
@@ -111,6 +115,8 @@ export function jsonReport(run: RunResult): JsonReport {
     seed: run.seed,
     startedAt: run.startedAt,
     durationMs: run.durationMs,
+    ...(run.shard === undefined ? {} : { shard: jsonShard(run.shard) }),
+    ...(run.shards === undefined ? {} : { shards: run.shards }),
     ...(run.repeatEach === undefined
       ? {}
       : { repeatEach: run.repeatEach, flaky: flakyTrials(run).map(jsonFlaky) }),
@@ -130,6 +136,10 @@ export function jsonReport(run: RunResult): JsonReport {
     ...(known.outcomes.length === 0 ? {} : { known: known.outcomes }),
     scenarios: run.scenarios.map((scenario) => jsonScenario(scenario, known)),
   }
+}
+
+function jsonShard({ index, total, from }: Shard): NonNullable<JsonReport['shard']> {
+  return { index, total, from }
 }
 
 function jsonFlaky({ scenario, seed, runs = [], replay }: TrialResult): JsonFlaky {

@@ -18,8 +18,10 @@ export function renderJunit(run: RunResult): string {
     run.scenarios.flatMap(({ trials }) => trials),
     known,
   )
+  const part = run.shard === undefined ? {} : { shard: `${run.shard.index}/${run.shard.total}` }
   const facts = {
     gate: line,
+    ...part,
     target: `${target.name} ${target.version}`.trim(),
     isolation,
     seed,

@@ -1,6 +1,6 @@
 /** How long runs took and how they went, in short; and from it, how long the next one will take. */
 import { judgeGate } from './gate.js'
-import type { RunResult } from './result.js'
+import type { PlannedScenario, RunResult } from './result.js'
 import { countVerdicts, rateOf } from './stats.js'
 
 /** What is remembered of a run for good. */
@@ -56,12 +56,6 @@ export interface Estimate {
 
 /** At least this share of the trials has to have been timed. */
 const LEAST_KNOWN = 0.5
-
-/** Trials of a scenario that are going to be run. */
-export interface PlannedScenario {
-  readonly name: string
-  readonly trials: number
-}
 
 /**
  * How long one run of a trial takes, from the last time that each scenario ran against the same target, in

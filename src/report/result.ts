@@ -65,6 +65,25 @@ export interface ScenarioResult {
   readonly trials: readonly TrialResult[]
 }
 
+/** Trials of a scenario that are going to be run. */
+export interface PlannedScenario {
+  readonly name: string
+  readonly trials: number
+}
+
+/** Which part of a run a result is of. */
+export interface Shard {
+  /** From 1. */
+  readonly index: number
+  readonly total: number
+  /** Who said so: an option, or variables of the environment. */
+  readonly from: string
+  /** What the user called the target. */
+  readonly called: string
+  /** All trials that the shards have together. */
+  readonly planned: readonly PlannedScenario[]
+}
+
 /** What the gate asks for. Shares are from 0 to 1. */
 interface GateTerms {
   readonly target: number
@@ -84,6 +103,10 @@ export interface RunResult {
   }
   readonly isolation: string
   readonly seed: string
+  /** Present where this is one part of a run. */
+  readonly shard?: Shard
+  /** Present where it was put together from so many parts. */
+  readonly shards?: number
   /** How often each trial is run; once, unless given. */
   readonly repeatEach?: number
   /** ISO 8601, UTC. */

@@ -9,10 +9,21 @@ import type { Rate } from './stats.js'
 import { percent, plural } from './words.js'
 
 /** What was run and how, without what came of it. */
-export function runFacts({ target, isolation, seed, durationMs, repeatEach = 1 }: RunResult): string[] {
+export function runFacts(run: RunResult): string[] {
+  const { target, isolation, seed, shard, shards, durationMs, repeatEach = 1 } = run
   const name = `${target.name} ${target.version}`.trim()
+  const part = shard === undefined ? [] : [`shard ${shard.index}/${shard.total} (${shard.from})`]
+  const parts = shards === undefined ? [] : [`${shards} shards`]
   const repeated = repeatEach === 1 ? [] : [`each trial ${repeatEach} times`]
-  return [name, `isolation ${isolation}`, `seed ${seed}`, ...repeated, inSeconds(durationMs)]
+  return [
+    name,
+    `isolation ${isolation}`,
+    `seed ${seed}`,
+    ...part,
+    ...parts,
+    ...repeated,
+    inSeconds(durationMs),
+  ]
 }
 
 /** '1.3 s'. */

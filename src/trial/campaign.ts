@@ -1,7 +1,7 @@
 /** A whole run: many scenarios, many trials of each, on a few workers. */
 import type { Event } from '../history/events.js'
 import { mergeRuns } from '../report/flaky.js'
-import type { RunResult, ScenarioResult, TrialResult } from '../report/result.js'
+import type { RunResult, ScenarioResult, Shard, TrialResult } from '../report/result.js'
 import type { Host } from '../sandbox/host.js'
 import type { Capability } from '../sandbox/need.js'
 import { needsOf } from '../scenario/needs.js'
@@ -19,6 +19,10 @@ export interface CampaignOptions {
   readonly seed: string
   /** Trials of each scenario; undefined: as many as it says itself. */
   readonly trials: number | undefined
+  /** Which part of the run this is; undefined: all of it. */
+  readonly shard?: Shard | undefined
+  /** Whether a trial is of our part; all are, unless given. */
+  readonly isOurs?: ((scenario: string, index: number) => boolean) | undefined
   /** How often each trial is run. */
   readonly repeatEach: number
   /** Runs one trial that is already known, instead of planning any. */
@@ -145,6 +149,7 @@ export async function runCampaign(host: Host, options: CampaignOptions): Promise
     target,
     isolation: identity === '' ? host.isolation : `${host.isolation} (${identity})`,
     seed: options.seed,
+    ...(options.shard === undefined ? {} : { shard: options.shard }),
     ...(options.repeatEach === 1 ? {} : { repeatEach: options.repeatEach }),
     startedAt: startedAt.toISOString(),
     durationMs: Math.round(performance.now() - started),
@@ -154,8 +159,10 @@ export async function runCampaign(host: Host, options: CampaignOptions): Promise
   }
 }
 
-function keysOf(scenario: Scenario, { seed, trials, only }: CampaignOptions): TrialKey[] {
-  return only === undefined ? planTrials(scenario, { seed, trials }) : [only]
+function keysOf(scenario: Scenario, { seed, trials, only, isOurs }: CampaignOptions): TrialKey[] {
+  if (only !== undefined) return [only]
+  const keys = planTrials(scenario, { seed, trials })
+  return isOurs === undefined ? keys : keys.filter(({ index }) => isOurs(scenario.name, index))
 }
 
 function scenarioResult({ scenario, results }: Row): ScenarioResult {
