@@ -6,7 +6,8 @@ import { HostError, UsageError } from '../errors.js'
 import { replaceFile } from '../results/files.js'
 import { whenMissing } from '../results/folder.js'
 import { asOwner } from '../results/owner.js'
-import { builtinScenarios, selectScenarios } from '../scenario/load.js'
+import { selectScenarios } from '../scenario/load.js'
+import { BUILTIN_DIRECTORY, familiesOf, namesIn } from '../scenario/names.js'
 import { nearest } from '../scenario/nearest.js'
 import { resolveTarget } from '../target/resolve.js'
 import { CONFIG_FILE } from './config.js'
@@ -73,7 +74,7 @@ export async function init(options: InitOptions, screen: Screen): Promise<void> 
 }
 
 async function settle(options: InitOptions, person: Person | undefined): Promise<Answers> {
-  const families = new Set((await builtinScenarios()).map(({ name }) => name.split('/')[0]!))
+  const families = familiesOf(await namesIn(BUILTIN_DIRECTORY))
   const target: Question<string> = {
     option: 'target',
     text: 'What is tested: a target file (made where it is not there), lightning, or sqlite?',
@@ -83,7 +84,7 @@ async function settle(options: InitOptions, person: Person | undefined): Promise
   const scenarios: Question<string[]> = {
     option: 'scenarios',
     text: 'Which scenarios?',
-    usual: [...families].join(','),
+    usual: families.join(','),
     check: checkScenarios,
   }
   const ci: Question<Answers['ci']> = {
