@@ -27,6 +27,12 @@ export interface Judgement {
   }
 }
 
+/** How one of several runs of a trial ended. */
+export interface TrialRun {
+  readonly verdict: VerdictName
+  readonly violations: readonly Violation[]
+}
+
 /** One trial's outcome. */
 export interface TrialResult {
   readonly scenario: string
@@ -36,6 +42,9 @@ export interface TrialResult {
   /** Why it was skipped, inconclusive or an error, in words. */
   readonly reason?: string
   readonly judgement?: Judgement
+  /** With --repeat-each: every run of this trial, in order. The rest is of the worst of them, but for the time. */
+  readonly runs?: readonly TrialRun[]
+  /** Of all runs together. */
   readonly durationMs: number
   /** The command that runs this trial again. */
   readonly replay: string
@@ -54,6 +63,25 @@ export interface ScenarioResult {
   readonly title: string
   readonly volume: string
   readonly trials: readonly TrialResult[]
+}
+
+/** Trials of a scenario that are going to be run. */
+export interface PlannedScenario {
+  readonly name: string
+  readonly trials: number
+}
+
+/** Which part of a run a result is of. */
+export interface Shard {
+  /** From 1. */
+  readonly index: number
+  readonly total: number
+  /** Who said so: an option, or variables of the environment. */
+  readonly from: string
+  /** What the user called the target. */
+  readonly called: string
+  /** All trials that the shards have together. */
+  readonly planned: readonly PlannedScenario[]
 }
 
 /** What the gate asks for. Shares are from 0 to 1. */
@@ -75,6 +103,12 @@ export interface RunResult {
   }
   readonly isolation: string
   readonly seed: string
+  /** Present where this is one part of a run. */
+  readonly shard?: Shard
+  /** Present where it was put together from so many parts. */
+  readonly shards?: number
+  /** How often each trial is run; once, unless given. */
+  readonly repeatEach?: number
   /** ISO 8601, UTC. */
   readonly startedAt: string
   readonly durationMs: number

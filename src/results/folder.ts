@@ -21,12 +21,19 @@ export const LAST = path.join(FOLDER, 'last')
 export const RATES = path.join(FOLDER, 'rates.jsonl')
 export const RUNS = path.join(FOLDER, 'runs')
 
-/** What we call a run, and nobody else calls a directory. */
-const ID = /^\d{8}T\d{6}\.\d{3}Z-[\w.-]+(~\d+)?$/
+/** What we call a run, or a shard of one, and nobody else calls a directory. */
+const ID = /^\d{8}T\d{6}\.\d{3}Z-(?<seed>[\w.-]+?)(?<shard>\+\d+-of-\d+)?(~\d+)?$/
 
 /** Sorts by the time at which a run began. */
-export function runId({ startedAt, seed }: Pick<RunResult, 'startedAt' | 'seed'>): string {
-  return `${startedAt.replace(/[-:]/g, '')}-${seed.replace(/[^\w.-]/g, '-')}`
+export function runId({ startedAt, seed, shard }: Pick<RunResult, 'startedAt' | 'seed' | 'shard'>): string {
+  const part = shard === undefined ? '' : `+${shard.index}-of-${shard.total}`
+  return `${startedAt.replace(/[-:]/g, '')}-${seed.replace(/[^\w.-]/g, '-')}${part}`
+}
+
+/** What the shards of one run have in common; of a whole run, its id. */
+export function runOf(id: string): string {
+  const { seed, shard } = ID.exec(id)?.groups ?? {}
+  return shard === undefined ? id : seed!
 }
 
 export function resultFile(id: string): string {

@@ -1,5 +1,5 @@
 /** Finds and reads what is kept of earlier runs. */
-import { readFile, stat } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { z } from 'zod'
 import { UsageError } from '../errors.js'
@@ -131,6 +131,24 @@ export async function readBaseline(selector: string): Promise<Baseline> {
       violations: [...new Set(violations.filter((each) => each.known === undefined).map(({ kind }) => kind))],
     })),
   }
+}
+
+/**
+ * The files of results that paths lead to: a file itself, a directory to every `result.json` in it, however deep.
+ * @throws UsageError where a path leads to none
+ */
+export async function findResults(paths: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(
+    paths.map(async (place) => {
+      if (await isFile(place)) return [place]
+      const entries = await readdir(place, { recursive: true, withFileTypes: true }).catch(whenMissing([]))
+      const files = entries.filter((entry) => entry.isFile() && entry.name === 'result.json')
+      if (files.length === 0)
+        throw new UsageError(`${place}: no such file, and no directory with a result.json in it`)
+      return files.map((entry) => path.join(entry.parentPath, entry.name)).sort()
+    }),
+  )
+  return [...new Set(found.flat())]
 }
 
 /** Every run of which there is a line, the oldest first. What is no such line (a full disk leaves half of one) is passed over. */

@@ -114,6 +114,27 @@ describe('a run that is saved', () => {
     })
   })
 
+  it('of which there are shards is one of twenty, and each shard leaves the others what it found', async () => {
+    await inNewDirectory(async () => {
+      const whole = await saveRun(later(0), 'lightning')
+      const shard = (index: number, seed: string) => {
+        const part = { index, total: 30, from: '--shard', called: 'lightning', planned: [] }
+        return later(index, { seed, shard: part })
+      }
+      for (let index = 1; index <= 30; index++) await saveRun(shard(index, 'a'), 'lightning')
+      expect(await savedIds()).toHaveLength(31)
+      expect((await readRates()).map(({ id }) => id)).toEqual([whole])
+      expect(await readFile(`${FOLDER}/last`, 'utf8')).toBe(`${whole}\n`)
+      for (let second = 100; second < 119; second++) await saveRun(later(second), 'lightning')
+      const ids = await savedIds()
+      expect(ids).toHaveLength(30 + 19)
+      expect(ids).not.toContain(whole)
+      expect(ids[0]).toBe('20260102T000001.000Z-a+1-of-30')
+      await saveRun(later(200), 'lightning')
+      expect(await savedIds()).toHaveLength(20)
+    })
+  })
+
   it('is one of twenty, and nothing else is deleted', async () => {
     await inNewDirectory(async (directory) => {
       await mkdir(`${FOLDER}/runs/mine`, { recursive: true })

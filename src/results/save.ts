@@ -12,11 +12,12 @@ import {
   resultFile,
   runId,
   runIds,
+  runOf,
   trialDirectory,
   whenMissing,
 } from './folder.js'
 
-/** Runs that are kept. */
+/** Runs that are kept; all shards of a run are one. */
 const MOST_RUNS = 20
 /** Trials of one scenario whose history is kept: one has 0.2 MB or more, and the rest can be replayed. */
 const MOST_TRIALS = 20
@@ -48,8 +49,11 @@ export async function saveRun(run: RunResult, called: string): Promise<string> {
       await rm(directory, { recursive: true, force: true })
       throw error
     }
-    await replaceFile(LAST, `${id}\n`)
-    await appendLine(RATES, JSON.stringify(ratesOf(run, { id, called })))
+    // the other shards of a run have to find what this one found: merge keeps the run
+    if (run.shard === undefined) {
+      await replaceFile(LAST, `${id}\n`)
+      await appendLine(RATES, JSON.stringify(ratesOf(run, { id, called })))
+    }
     await forgetOld(id)
     return id
   })
@@ -111,7 +115,8 @@ async function endsWithLine(file: string): Promise<boolean> {
 
 /** @param own stays, however long the run took */
 async function forgetOld(own: string): Promise<void> {
-  const others = (await runIds()).filter((id) => id !== own)
-  for (const id of others.slice(0, Math.max(0, others.length - (MOST_RUNS - 1))))
+  const others = (await runIds()).filter((id) => runOf(id) !== runOf(own))
+  const latest = [...new Set(others.map(runOf).reverse())].slice(0, MOST_RUNS - 1)
+  for (const id of others.filter((each) => !latest.includes(runOf(each))))
     await rm(path.join(RUNS, id), { recursive: true, force: true })
 }

@@ -16,6 +16,8 @@ export interface ExecuteOptions {
   onEvents?(events: readonly Event[]): void
   /** The command that runs this trial again. */
   readonly replay: string
+  /** Which of several runs of the trial it is, from 1. */
+  readonly run: number
 }
 
 /** What became of a trial, and the target's own name and version. */
@@ -44,7 +46,7 @@ export async function executeTrial(host: Host, trial: Trial, options: ExecuteOpt
 
   try {
     await host.exchange(
-      { kind: 'trial', trial, ...keepIn(options.keep, trial) },
+      { kind: 'trial', trial, ...keepIn(options, trial) },
       {
         timeoutMs: trial.limits.trialMs,
         signal: options.signal,
@@ -89,6 +91,7 @@ export async function executeTrial(host: Host, trial: Trial, options: ExecuteOpt
   return { result: verdict === 'passed' ? result : { ...result, ...details }, target, identity }
 }
 
-function keepIn(directory: string | undefined, { scenario, seed }: Trial): { keep?: string } {
-  return directory === undefined ? {} : { keep: path.join(directory, `${scenario.name}-${seed}`) }
+function keepIn({ keep, run }: ExecuteOptions, { scenario, seed }: Trial): { keep?: string } {
+  const name = `${scenario.name}-${seed}${run === 1 ? '' : `~${run}`}`
+  return keep === undefined ? {} : { keep: path.join(keep, name) }
 }
