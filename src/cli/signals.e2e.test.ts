@@ -1,10 +1,9 @@
 /** Whatever ends a run early, what was done so far is reported and nothing is left behind. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { BIN, IDENTITIES } from '../testing/cli.js'
-import { allEnded, HostWatch, MARK, marked } from '../testing/leftovers.js'
+import { allEnded, HostWatch, MARK, marked, until } from '../testing/leftovers.js'
 
 const RUN = [
   process.execPath,
@@ -17,7 +16,6 @@ const RUN = [
   'signals',
   '--no-save',
 ]
-const PATIENCE_MS = 30_000
 
 interface Started {
   readonly pid: number
@@ -39,9 +37,7 @@ async function start(
   let output = ''
   child.stdout.on('data', (chunk: Buffer) => (output += chunk))
   const ended = once(child, 'exit')
-  for (const deadline = Date.now() + PATIENCE_MS; !inTrial(mark); await sleep(20)) {
-    if (Date.now() > deadline) throw new Error(`no trial began: ${output}`)
-  }
+  if (!(await until(() => inTrial(mark)))) throw new Error(`no trial began: ${output}`)
   const tool = marked(mark).find(({ command }) => command.startsWith(`${process.execPath} ${BIN} run`))!
   return {
     pid: child.pid!,

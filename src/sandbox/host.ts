@@ -145,7 +145,7 @@ async function startJanitor(
     stdin: 'pipe',
     stdout: 'pipe',
     stderr: 'ignore',
-    env: { PATH: COMMAND_PATH },
+    env: { PATH: COMMAND_PATH, NODE_EXTRA_CA_CERTS: undefined },
   })
   child.stdin.on('error', () => {}) // it was killed: its exit tells so
   await Promise.race([once(child.stdout, 'data'), child])

@@ -51,7 +51,8 @@ export class Sandbox {
       // a session of its own, so that Ctrl-C reaches us alone, and we decide what becomes of it
       detached: true,
       cwd: workingDirectory(),
-      env: { PATH: COMMAND_PATH, [OWNER_VARIABLE]: owner },
+      // in there is no network; to read the certificates for one takes longer than all else at the start of a Node process
+      env: { PATH: COMMAND_PATH, [OWNER_VARIABLE]: owner, NODE_EXTRA_CA_CERTS: undefined },
     })
     // listened to from the start: a sandbox that was killed before its request would never be heard to end
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()

@@ -110,6 +110,11 @@ export class TargetProcess {
     return this.#child.pid
   }
 
+  /** Whether every further request will be refused. Its end may not have been told yet: `kill` waits for that. */
+  get gone(): boolean {
+    return this.#gone !== undefined
+  }
+
   /** The last 64 KiB of the target's stderr. */
   log(): string {
     return this.#log.toString()

@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
 
+/** How the names of the tests' directories begin. */
+export const DIRECTORY_PREFIX = 'lightning-'
+
 const made: string[] = []
 
 afterAll(() => {
@@ -11,7 +14,7 @@ afterAll(() => {
 
 /** A path below a new directory that goes when the tests of this file are over. The path itself is not there yet. */
 export function freshPath(): string {
-  const dir = mkdtempSync(join(tmpdir(), 'lightning-'))
+  const dir = mkdtempSync(join(tmpdir(), DIRECTORY_PREFIX))
   made.push(dir)
   return join(dir, 'db')
 }

@@ -1,9 +1,10 @@
 /** What a run could leave behind on a host, and its processes. Other runs may be going on at the same time. */
 import { chmodSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { INSTANCES } from '../evidence/kernel-trace.js'
-import { freshPath } from './directory.js'
+import { DIRECTORY_PREFIX, freshPath } from './directory.js'
 
 /** Our processes carry this in their environment, and hand it on. */
 export const MARK = 'LIGHTNING_CHAOS_TEST_MARK'
@@ -40,19 +41,25 @@ export class HostWatch {
 
   /** A loop device does not say whose it is, but that of another run will be gone soon. */
   async #newLoops(): Promise<string[]> {
-    for (const deadline = Date.now() + PATIENCE_MS; ; await sleep(20)) {
-      const added = loops().filter((loop) => !this.#loops.includes(loop))
-      if (added.length === 0 || Date.now() > deadline) return added
-    }
+    const added = () => loops().filter((loop) => !this.#loops.includes(loop))
+    return (await until(() => added().length === 0)) ? [] : added()
   }
 }
 
+/** Other tests mount what they need below their own directories; a run puts nothing there. */
+const OF_TESTS = path.join(tmpdir(), DIRECTORY_PREFIX)
+
 function mounts(): string[] {
-  return read('/proc/self/mountinfo').split('\n')
+  return read('/proc/self/mountinfo')
+    .split('\n')
+    .filter((line) => !line.includes(` ${OF_TESTS}`))
 }
 
 function loops(): string[] {
-  return namesIn('/sys/block').filter((name) => namesIn(`/sys/block/${name}/loop`).length > 0)
+  return namesIn('/sys/block').filter((name) => {
+    const image = read(`/sys/block/${name}/loop/backing_file`)
+    return image !== '' && !image.startsWith(OF_TESTS)
+  })
 }
 
 interface MarkedProcess {
@@ -72,9 +79,16 @@ export function marked(mark: string): MarkedProcess[] {
 
 /** Waits until every marked process has ended. @throws where one does not */
 export async function allEnded(mark: string): Promise<void> {
-  for (const deadline = Date.now() + PATIENCE_MS; marked(mark).length > 0; await sleep(20)) {
-    if (Date.now() > deadline) throw new Error(`still there: ${marked(mark).map(({ command }) => command)}`)
+  if (await until(() => marked(mark).length === 0)) return
+  throw new Error(`still there: ${marked(mark).map(({ command }) => command)}`)
+}
+
+/** Waits until something is so. @returns false where it does not become so in good time */
+export async function until(isSo: () => boolean): Promise<boolean> {
+  for (const deadline = Date.now() + PATIENCE_MS; !isSo(); await sleep(20)) {
+    if (Date.now() > deadline) return false
   }
+  return true
 }
 
 function namesIn(directory: string): string[] {

@@ -102,6 +102,11 @@ class TrialRun {
   }
 
   async perform(step: FlatStep): Promise<void> {
+    await this.#perform(step)
+    await this.#session.settled()
+  }
+
+  async #perform(step: FlatStep): Promise<void> {
     switch (step.do) {
       case 'start':
         return this.#session.start()

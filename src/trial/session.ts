@@ -73,7 +73,7 @@ export class Session {
         this.#hello = hello
       } catch (error) {
         ignoreGone(error)
-        return
+        return await this.settled()
       }
       recorder.record({
         type: 'process',
@@ -104,6 +104,11 @@ export class Session {
     this.#mode = undefined
     await this.#process?.kill()
     await this.#options.killStrays()
+  }
+
+  /** Waits until the end of a process that is gone is written down, so that it stands before whatever comes next. */
+  async settled(): Promise<void> {
+    if (this.#process?.gone) await this.#process.kill()
   }
 
   #spawn(): TargetProcess {
@@ -138,6 +143,7 @@ export class Session {
     } catch (error) {
       ignoreGone(error)
       recorder.record({ type: 'open', ok: false, error: goneWhileOpening(error) })
+      await this.settled()
     }
   }
 
@@ -149,6 +155,7 @@ export class Session {
       await closing.request({ op: 'close' })
     } catch (error) {
       ignoreGone(error)
+      await this.settled()
     }
   }
 }
