@@ -3,7 +3,7 @@
  * (tracefs, event raw_syscalls/sys_exit, in an instance of its own). Root only.
  */
 
-import { existsSync, mkdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { constants } from 'node:os'
 import path from 'node:path'
@@ -64,6 +64,13 @@ export class KernelTrace {
     await this.#changed
   }
 
+  /** Follows processes of others with every thread that they have, and what these start. */
+  async followAll(pids: readonly number[]): Promise<void> {
+    const threads = pids.flatMap((pid) => namesIn(path.join(this.#hostProc, String(pid), 'task')))
+    if (threads.length > 0) this.#change('set_event_pid', threads.join(' '))
+    await this.#changed
+  }
+
   /** Starts counting the calls that fail with one of the errors. */
   async arm(errnos: readonly string[]): Promise<void> {
     this.#change(`${EVENT}/filter`, errnos.map((errno) => `ret == -${errnoNumber(errno)}`).join(' || '))
@@ -85,6 +92,12 @@ export class KernelTrace {
     return counts
   }
 
+  /** Takes the instance away. It is of no use after that. */
+  async remove(): Promise<void> {
+    await this.#changed.catch(() => {}) // whoever asked for that change has heard of it
+    removeInstance(path.basename(this.#directory))
+  }
+
   /** The number that a process has in the innermost pid namespace: proc_pid_status(5), NSpid. */
   #innerPid(hostPid: string): number {
     const status = readFileSync(path.join(this.#hostProc, hostPid, 'status'), 'latin1')
@@ -100,6 +113,15 @@ export class KernelTrace {
   }
 }
 
+/** Removes an instance that nobody uses any more, if it is there. */
+export function removeInstance(name: string): void {
+  try {
+    rmdirSync(path.join(INSTANCES, name))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+}
+
 /** Mounts tracefs in our own mount namespace where the host has not. */
 export async function mountTracefs(): Promise<boolean> {
   if (existsSync(INSTANCES)) return canTrace()
@@ -111,6 +133,14 @@ export async function mountTracefs(): Promise<boolean> {
     throw error
   }
   return canTrace()
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch {
+    return [] // the process has ended
+  }
 }
 
 function canTrace(): boolean {
