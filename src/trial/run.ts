@@ -95,7 +95,7 @@ class TrialRun {
       answerMs: trial.limits.answerMs,
       recorder,
       onProcess: async (pid) => trace?.follow(pid),
-      killStrays: () => world.killStrays(),
+      killStrays: () => world.killStrays(volume.serverPid),
     })
     recorder.record({ type: 'volume', detail: `${volume.kind} on ${volume.root}` })
     recorder.record({ type: 'phase', phase: 'healthy' })
@@ -137,7 +137,10 @@ class TrialRun {
     }
   }
 
+  /** @throws the volume's own failure, where it did not last: what the target did then proves nothing */
   finish(): Finished {
+    const failure = this.#volume.failure?.()
+    if (failure !== undefined) throw failure
     const { hello } = this.#session
     return {
       target: hello && { name: hello.name, version: hello.version },
