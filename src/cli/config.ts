@@ -105,6 +105,12 @@ export const configSchema = z
     ...Object.fromEntries(Object.entries(SETTINGS).map(([name, each]) => [name, setting(each)])),
     'allow-data-loss': z.boolean().optional().describe('Let the gate pass although data was lost'),
     known: z.array(known).min(1).optional().describe('Failures that are put up with until a day'),
+    'production-markers': z
+      .array(z.string().min(1))
+      .optional()
+      .describe(
+        "Files or environment variables ('$NAME') that mark a host in production: no drill is done there",
+      ),
     reporters: z
       .array(z.string().min(1))
       .min(1)
@@ -205,7 +211,13 @@ function expectation({ message }: InvalidArgumentError): string {
 
 /** The config as options of the command line, under the names that commander gives them. */
 function optionsOf(config: Config, directory: string): Record<string, unknown> {
-  const { scenarios: _, reporters, target, ...rest } = config as Record<string, unknown>
+  const {
+    scenarios: _,
+    'production-markers': __,
+    reporters,
+    target,
+    ...rest
+  } = config as Record<string, unknown>
   const named = Object.entries(rest).map(([name, value]) => [
     camelCase(name),
     value === false ? undefined : value,
@@ -243,6 +255,14 @@ async function existing(named: string | true): Promise<string | undefined> {
   // a working directory that is gone, or may not be entered, has no config
   const status = await stat(CONFIG_FILE).catch(() => undefined)
   return status === undefined ? undefined : CONFIG_FILE
+}
+
+/** What marks a host in production, as the config in the working directory has it. */
+export async function productionMarkers(): Promise<readonly string[]> {
+  const file = await existing(true)
+  if (file === undefined) return []
+  const config = parseYaml(file, await readTextFile(file, 'a config', MISSING), configSchema)
+  return (config as { 'production-markers'?: readonly string[] })['production-markers'] ?? []
 }
 
 /** What a run would do, and where each value comes from. */

@@ -4,6 +4,7 @@
  */
 import { Command, CommanderError, Option } from 'commander'
 import { ChaosError, ExitCode } from '../errors.js'
+import { declareDrills } from './drill/declare.js'
 import type { InitOptions } from './init.js'
 import type { MergeOptions } from './merge.js'
 import {
@@ -209,6 +210,8 @@ function program(): Command {
       const [mark, ...words] = process.argv.slice(3)
       await complete(root, mark === '--' ? { words } : { shell })
     })
+
+  declareDrills(root, screen, reporterOptions)
 
   const target = root.command('target').description('work on a target')
   targetOptions(target.command('check').description('try an adapter against the target protocol'))

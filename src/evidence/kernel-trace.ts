@@ -3,10 +3,10 @@
  * (tracefs, event raw_syscalls/sys_exit, in an instance of its own). Root only.
  */
 
-import { existsSync, mkdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
-import { constants } from 'node:os'
 import path from 'node:path'
+import { errnoName, errnoNumber } from '../errno.js'
 import { CommandError, command } from '../sandbox/command.js'
 
 const MOUNT_POINT = '/sys/kernel/tracing'
@@ -64,6 +64,13 @@ export class KernelTrace {
     await this.#changed
   }
 
+  /** Follows processes of others with every thread that they have, and what these start. */
+  async followAll(pids: readonly number[]): Promise<void> {
+    const threads = pids.flatMap((pid) => namesIn(path.join(this.#hostProc, String(pid), 'task')))
+    if (threads.length > 0) this.#change('set_event_pid', threads.join(' '))
+    await this.#changed
+  }
+
   /** Starts counting the calls that fail with one of the errors. */
   async arm(errnos: readonly string[]): Promise<void> {
     this.#change(`${EVENT}/filter`, errnos.map((errno) => `ret == -${errnoNumber(errno)}`).join(' || '))
@@ -85,6 +92,12 @@ export class KernelTrace {
     return counts
   }
 
+  /** Takes the instance away. It is of no use after that. */
+  async remove(): Promise<void> {
+    await this.#changed.catch(() => {}) // whoever asked for that change has heard of it
+    removeInstance(path.basename(this.#directory))
+  }
+
   /** The number that a process has in the innermost pid namespace: proc_pid_status(5), NSpid. */
   #innerPid(hostPid: string): number {
     const status = readFileSync(path.join(this.#hostProc, hostPid, 'status'), 'latin1')
@@ -97,6 +110,15 @@ export class KernelTrace {
     const flag = file === 'set_event_pid' ? 'a' : 'w'
     this.#changed = this.#changed.then(() => writeFile(path.join(this.#directory, file), text, { flag }))
     this.#changed.catch(() => {}) // heard by whoever waits for it
+  }
+}
+
+/** Removes an instance that nobody uses any more, if it is there. */
+export function removeInstance(name: string): void {
+  try {
+    rmdirSync(path.join(INSTANCES, name))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
 }
 
@@ -113,15 +135,14 @@ export async function mountTracefs(): Promise<boolean> {
   return canTrace()
 }
 
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch {
+    return [] // the process has ended
+  }
+}
+
 function canTrace(): boolean {
   return existsSync(path.join(MOUNT_POINT, EVENT))
-}
-
-function errnoNumber(name: string): number {
-  return constants.errno[name as keyof typeof constants.errno]
-}
-
-function errnoName(number: number): string {
-  const found = Object.entries(constants.errno).find(([, value]) => value === number)
-  return found?.[0] ?? `errno ${number}`
 }

@@ -40,7 +40,7 @@ export const thin: FaultKind = {
   family: 'io',
   errnos: ['ENOSPC', 'EIO', 'EROFS'],
   refusals: ['disk-full', 'io', 'read-only'],
-  needs: ['root', 'loop'],
+  needs: ['mkfs.ext4'],
   volumes: ['ext4', 'xfs', 'btrfs'],
   parameters: {
     leave: { type: 'size', default: 0, about: 'Bytes to leave under the file system' },

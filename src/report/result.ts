@@ -1,5 +1,6 @@
 /** The one result type. Every reporter is a function of it, and its JSON form is the report (see DESIGN in ARCHITECTURE.md). */
 import type { Event } from '../history/events.js'
+import type { PackedTimeline } from '../history/packed-timeline.js'
 import type { Violation } from '../oracle/violation.js'
 import type { PromiseId } from '../target/contract.js'
 import type { Baseline } from './baseline.js'
@@ -48,6 +49,8 @@ export interface TrialResult {
   readonly durationMs: number
   /** The command that runs this trial again. */
   readonly replay: string
+  /** What a picture of the trial needs. Kept for every trial that ran. */
+  readonly timeline?: PackedTimeline
   /** Kept for trials that did not pass. */
   readonly history?: readonly Event[]
   /** The end of the target's stderr, kept for trials that did not pass. */

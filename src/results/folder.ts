@@ -4,7 +4,8 @@
  *     .gitignore                     everything
  *     last                           the id of the last run
  *     rates.jsonl                    a line for each run there ever was
- *     runs/<id>/result.json          without the histories
+ *     runs/<id>/result.json          without the histories and the timelines
+ *     runs/<id>/timelines.jsonl      a line for each trial, in the order of result.json; null: it did not run
  *     runs/<id>/failed/<trial>/      trial.json, history.jsonl, target.log of a trial that did not pass
  */
 import { lstat, mkdir, readdir, readFile, stat } from 'node:fs/promises'
@@ -38,6 +39,10 @@ export function runOf(id: string): string {
 
 export function resultFile(id: string): string {
   return path.join(RUNS, id, 'result.json')
+}
+
+export function timelinesFile(runDirectory: string): string {
+  return path.join(runDirectory, 'timelines.jsonl')
 }
 
 /** The directory of a trial, beside the run's result. */

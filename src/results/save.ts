@@ -13,6 +13,7 @@ import {
   runId,
   runIds,
   runOf,
+  timelinesFile,
   trialDirectory,
   whenMissing,
 } from './folder.js'
@@ -43,7 +44,8 @@ export async function saveRun(run: RunResult, called: string): Promise<string> {
         trials.filter(hasHistory).slice(0, MOST_TRIALS),
       ))
         await saveTrial(directory, trial)
-      const saved: SavedResult = { schema: 1, result: withoutHistories(run) }
+      await saveTimelines(directory, run)
+      const saved: SavedResult = { schema: 1, result: withoutDetails(run) }
       await replaceFile(resultFile(id), `${JSON.stringify(saved)}\n`)
     } catch (error) {
       await rm(directory, { recursive: true, force: true })
@@ -77,7 +79,7 @@ function hasHistory({ history }: TrialResult): boolean {
 
 async function saveTrial(runDirectory: string, trial: TrialResult): Promise<void> {
   const directory = trialDirectory(runDirectory, trial)
-  const { history = [], targetLog = '', ...rest } = trial
+  const { history = [], targetLog = '', timeline: _, ...rest } = trial
   await mkdir(directory, { recursive: true })
   await writeFile(path.join(directory, 'trial.json'), `${JSON.stringify(rest, null, 2)}\n`)
   await writeFile(
@@ -87,10 +89,18 @@ async function saveTrial(runDirectory: string, trial: TrialResult): Promise<void
   await writeFile(path.join(directory, 'target.log'), targetLog)
 }
 
-function withoutHistories(run: RunResult): RunResult {
+async function saveTimelines(runDirectory: string, { scenarios }: RunResult): Promise<void> {
+  const trials = scenarios.flatMap((scenario) => scenario.trials)
+  await writeFile(
+    timelinesFile(runDirectory),
+    trials.map(({ timeline = null }) => `${JSON.stringify(timeline)}\n`),
+  )
+}
+
+function withoutDetails(run: RunResult): RunResult {
   const scenarios = run.scenarios.map((scenario) => ({
     ...scenario,
-    trials: scenario.trials.map(({ history: _, targetLog: __, ...trial }) => trial),
+    trials: scenario.trials.map(({ history: _, targetLog: __, timeline: ___, ...trial }) => trial),
   }))
   return { ...run, scenarios }
 }

@@ -2,6 +2,8 @@
 import path from 'node:path'
 import { ExitCode } from '../errors.js'
 import type { Event } from '../history/events.js'
+import { packTimeline } from '../history/packed-timeline.js'
+import { timelineOf } from '../history/timeline.js'
 import { Judge } from '../oracle/judge.js'
 import type { TrialResult } from '../report/result.js'
 import type { Host } from '../sandbox/host.js'
@@ -72,7 +74,14 @@ export async function executeTrial(host: Host, trial: Trial, options: ExecuteOpt
         ? `the trial did not end within ${trial.limits.trialMs} ms (--trial-timeout), and was killed`
         : (error as Error).message
     return {
-      result: { ...base, verdict: 'error', reason, durationMs: durationMs(), history },
+      result: {
+        ...base,
+        verdict: 'error',
+        reason,
+        durationMs: durationMs(),
+        timeline: packTimeline(timelineOf(history)),
+        history,
+      },
       target,
       identity,
     }
@@ -85,6 +94,12 @@ export async function executeTrial(host: Host, trial: Trial, options: ExecuteOpt
     verdict,
     judgement,
     durationMs: durationMs(),
+    timeline: packTimeline(
+      timelineOf(
+        history,
+        judgement.violations.map(({ at }) => at),
+      ),
+    ),
     ...(reason === undefined ? {} : { reason }),
   }
   const details = { history, targetLog: log, ...kept }
