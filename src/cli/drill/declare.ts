@@ -21,7 +21,20 @@ const FAULTS: Readonly<Record<FaultName, FaultDeclaration>> = {
     leave: { unit: 'size', about: 'room to leave', default: 0 },
     reserved: true,
   },
+  inodes: {
+    about: 'use up every inode of the file system that holds a directory',
+    needs: 'path',
+    leave: { unit: 'count', about: 'inodes to leave', default: 0 },
+  },
   permissions: { about: 'take the write bits of a directory and of everything in it', needs: 'path' },
+  readonly: { about: 'mount a directory upon itself, read-only', needs: 'path' },
+  stall: { about: 'freeze the file system that holds a directory', needs: 'path' },
+  pause: { about: 'stop the processes of a service, and let them go on', needs: 'process' },
+  kill: {
+    about: 'kill the main process of a service, for its supervisor to start it again',
+    needs: 'process',
+  },
+  'fd-limit': { about: 'let the processes of a service open nothing more', needs: 'process' },
 }
 
 /**

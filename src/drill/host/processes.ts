@@ -30,6 +30,13 @@ export function isRunning({ pid, start }: ProcessId): boolean {
   return now !== undefined && now.start === start && now.state !== 'Z' && now.state !== 'X'
 }
 
+/** Our own process and every one above it. */
+export function lineage(): Set<number> {
+  const found = new Set<number>()
+  for (let pid = process.pid; pid > 0 && !found.has(pid); pid = processState(pid)?.parent ?? 0) found.add(pid)
+  return found
+}
+
 export interface Credentials {
   readonly uid: number
   readonly gid: number
