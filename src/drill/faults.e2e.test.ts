@@ -1,13 +1,15 @@
 /** Each fault by itself: that it is there, that it is seen, and that it goes without harm to what others do meanwhile. */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { cli } from '../testing/cli.js'
+import { BIN, cli } from '../testing/cli.js'
 import { type Ground, NO_GROUND, prepareGround } from '../testing/drill-ground.js'
-import { processState } from './host/processes.js'
+import { processState, sessionMembers } from './host/processes.js'
 import { readJournal } from './journal.js'
+import { drillMark } from './plan.js'
 
 /** Once it runs: where Python lies, nobody else may be able to read. */
 const AS_NOBODY = 'import os, sys, time; os.setgroups([]); os.setgid(65534); os.setuid(65534)'
@@ -119,6 +121,35 @@ while True:
     const { exitCode, stdout, stderr } = await drill('stall', ...place(), '--for', '2s')
     expect(exitCode, stdout + stderr).toBe(0)
     expect(stdout).toMatch(/BLOCKED probe 1/)
+  })
+
+  test('a program that outlives its watchdog does nothing after the undo', async () => {
+    const slow = path.join(ground.directory, 'slow')
+    mkdirSync(slow)
+    writeFileSync(
+      path.join(slow, 'fsfreeze'),
+      '#!/bin/sh\ntouch "$0.begun"\nsleep 2\nexec /usr/sbin/fsfreeze "$@"\n',
+      { mode: 0o755 },
+    )
+    const argv = [BIN, 'drill', 'stall', ...place(), '--state', ground.state, '--yes', '--for', '30s']
+    const env = { ...process.env, PATH: `${slow}:${process.env.PATH}` }
+    const tool = spawn(process.execPath, argv, { env, stdio: 'ignore' })
+    const ended = once(tool, 'exit')
+    await expect.poll(() => existsSync(path.join(slow, 'fsfreeze.begun')), { timeout: 20_000 }).toBe(true)
+    const { plan, watchdog: name } = readJournal(ground.state)!
+    const watchdog = Number(name!.split('.')[0])
+    const programs = () => sessionMembers(watchdog, drillMark(plan!))
+    expect(programs()).not.toEqual([])
+    tool.kill('SIGKILL')
+    process.kill(watchdog, 'SIGKILL')
+    await ended
+    const { exitCode, stdout, stderr } = await cli(['drill', 'undo', '--state', ground.state])
+    expect(exitCode, stdout + stderr).toBe(0)
+    expect(programs()).toEqual([])
+    await sleep(2500)
+    // would wait for ever, were it frozen
+    execFileSync('timeout', ['5', 'touch', path.join(ground.data, 'file')])
+    rmSync(path.join(ground.data, 'file'))
   })
 
   test('stall: never of what the tool itself needs', async () => {

@@ -48,3 +48,8 @@ export interface DrillPlan {
   readonly madeAt: string
   readonly bootId: string
 }
+
+/** What is in the environment of the watchdog of a drill, and of every program that it starts: 'NAME=value'. */
+export function drillMark({ id }: DrillPlan): string {
+  return `LIGHTNING_CHAOS_DRILL=${id}`
+}
