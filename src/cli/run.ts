@@ -5,22 +5,25 @@ import path from 'node:path'
 import { ExitCode, UsageError } from '../errors.js'
 import type { Event } from '../history/events.js'
 import type { Baseline } from '../report/baseline.js'
-import { judgeGate } from '../report/gate.js'
 import type { KnownFailure } from '../report/known.js'
-import { type Estimate, estimate } from '../report/rates.js'
-import type { RunResult } from '../report/result.js'
+import { estimate, lastMeans } from '../report/rates.js'
+import type { PlannedScenario, Shard } from '../report/result.js'
+import { cutShards } from '../report/shards.js'
+import { plural } from '../report/words.js'
 import { checkDirectory, checkFile } from '../results/files.js'
-import { FOLDER, KEPT } from '../results/folder.js'
+import { KEPT } from '../results/folder.js'
 import { readBaseline, readRates } from '../results/read.js'
-import { saveRun } from '../results/save.js'
 import { Host } from '../sandbox/host.js'
 import type { Isolation } from '../sandbox/isolation.js'
 import { type Selected, selectScenarios } from '../scenario/load.js'
 import type { Scenario } from '../scenario/schema.js'
+import { matcher } from '../scenario/selector.js'
 import { DEFAULT_TARGET, resolveTarget } from '../target/resolve.js'
 import { runCampaign } from '../trial/campaign.js'
 import { replayLine } from '../trial/replay-line.js'
-import { DEFAULT_LIMITS, limitsOf, type ReporterChoice, type TrialId } from './options.js'
+import { exitCode } from './exit-code.js'
+import { keepResult } from './keep-result.js'
+import { DEFAULT_LIMITS, limitsOf, type ReporterChoice, type ShardChoice, type TrialId } from './options.js'
 import { openOutputs } from './outputs.js'
 import { toolPackage } from './package.js'
 import { createProgress, type Verbosity } from './progress.js'
@@ -40,6 +43,8 @@ interface CommonOptions extends TargetChoice {
   readonly trialTimeout: number
   readonly isolation?: Isolation
   readonly keep?: string | true
+  /** How often each trial is run. */
+  readonly repeatEach: number
   readonly reporter?: readonly ReporterChoice[]
   readonly output?: string
   readonly quiet?: true
@@ -56,6 +61,8 @@ export interface RunOptions extends CommonOptions {
   readonly allowDataLoss?: true
   readonly bail?: number | true
   readonly workers: number
+  /** The part of the run to do; false: all of it, and undefined, too. */
+  readonly shard?: ShardChoice | false
   /** The run to compare with: an id, or a file. */
   readonly baseline?: string
   readonly known?: readonly KnownFailure[]
@@ -76,11 +83,19 @@ export async function run(
   screen: Screen,
 ): Promise<ExitCode> {
   const scenarios = await selectScenarios(selectors)
+  await checkKnown(options.known ?? [], scenarios)
   return await execute(
     scenarios,
     { ...options, seed: options.seed ?? randomBytes(4).toString('hex') },
     screen,
   )
+}
+
+/** A known failure of a scenario that is not there would be put up with for ever. @throws UsageError */
+async function checkKnown(known: readonly KnownFailure[], selected: readonly Selected[]): Promise<void> {
+  for (const { scenario } of known) {
+    if (!selected.some((each) => matcher(scenario)(each.scenario.name))) await selectScenarios([scenario])
+  }
 }
 
 /** Runs one trial again, from its line in a report. @returns the exit code */
@@ -124,11 +139,16 @@ async function execute(selected: readonly Selected[], options: Settings, screen:
   return await withStopSignal(async (signal) => {
     const result = await inHost(options, async (host) => {
       const settings = campaign(selected, options, baseline)
-      const expected = await expectedTime(settings, Math.min(options.workers, host.mostWorkers), options)
+      const part = await ourPart(settings, options)
+      const pace = Math.min(options.workers, host.mostWorkers) / options.repeatEach
+      const expected = options.trial === undefined ? estimate(part.meanMs, part.ours, pace) : undefined
+      if (part.shard !== undefined && !options.quiet) screen.err.write(`${shardSentence(part)}\n`)
       const progress = await createProgress(screen.err, verbosityOf(options), expected)
       try {
         return await runCampaign(host, {
           ...settings,
+          shard: part.shard,
+          isOurs: part.isOurs,
           target,
           keep,
           signal,
@@ -142,9 +162,9 @@ async function execute(selected: readonly Selected[], options: Settings, screen:
         progress.stop()
       }
     })
-    if (options.save) await save(result, calledTarget(options), screen)
+    if (options.save) await keepResult(result, calledTarget(options), screen)
     await outputs.write(result, screen)
-    return exitCode(result, signal)
+    return signal.aborted ? ExitCode.interrupted : exitCode(result)
   })
 }
 
@@ -157,28 +177,48 @@ async function inHost<T>({ isolation }: CommonOptions, use: (host: Host) => Prom
   }
 }
 
-/** That a result cannot be kept is no reason to fail: the reports have it, too. */
-async function save(result: RunResult, called: string, { err }: Screen): Promise<void> {
-  if (result.scenarios.length === 0) return
-  await saveRun(result, called).catch((error: Error) =>
-    err.write(`warning: the result is not kept in ${FOLDER}: ${error.message}\n`),
-  )
-}
-
 /** What the user called the target. */
 function calledTarget({ target, targetCmd }: TargetChoice): string {
   return targetCmd ?? target ?? DEFAULT_TARGET
 }
 
-async function expectedTime(
-  { scenarios, trials, only }: ReturnType<typeof campaign>,
-  workers: number,
-  options: TargetChoice,
-): Promise<Estimate | undefined> {
-  if (only !== undefined) return undefined
+/** The trials that are to be done here, and what is known of their time. */
+interface Part {
+  readonly shard: Shard | undefined
+  readonly isOurs: ((scenario: string, index: number) => boolean) | undefined
+  readonly ours: readonly PlannedScenario[]
+  readonly meanMs: ((scenario: string) => number) | undefined
+}
+
+/** @throws UsageError where there is nothing to do for a shard */
+async function ourPart({ scenarios, trials }: ReturnType<typeof campaign>, options: Settings): Promise<Part> {
   const planned = scenarios.map((scenario) => ({ name: scenario.name, trials: trials ?? scenario.trials }))
+  const called = calledTarget(options)
   const rates = await readRates().catch(() => []) // an estimate is not worth an error
-  return estimate(rates, calledTarget(options), planned, workers)
+  const meanMs = lastMeans(rates, called, planned)
+  if (!options.shard || options.shard.total === 1) {
+    return { shard: undefined, isOurs: undefined, ours: planned, meanMs }
+  }
+  const { index, total } = options.shard
+  const all = planned.reduce((sum, each) => sum + each.trials, 0)
+  if (total > all) {
+    throw new UsageError(`${total} shards for ${plural(all, 'trial')}: some would have nothing to do`, {
+      hint: 'use fewer shards, or more trials: --trials N',
+    })
+  }
+  const shardOf = cutShards(planned, total, meanMs)
+  const isOurs = (scenario: string, trial: number) => shardOf(scenario, trial) === index
+  const count = ({ name, trials: n }: PlannedScenario) =>
+    Array.from({ length: n }, (_, trial) => trial).filter((trial) => isOurs(name, trial)).length
+  const ours = planned.map((each) => ({ name: each.name, trials: count(each) }))
+  return { shard: { ...options.shard, called, planned }, isOurs, ours, meanMs }
+}
+
+/** 'shard 2/4 (CI_NODE_INDEX and CI_NODE_TOTAL): 52 of 208 trials'. */
+function shardSentence({ shard, ours }: Part): string {
+  const { index, total, from, planned } = shard!
+  const sum = (some: readonly PlannedScenario[]) => some.reduce((n, { trials }) => n + trials, 0)
+  return `shard ${index}/${total} (${from}): ${sum(ours)} of ${plural(sum(planned), 'trial')}`
 }
 
 /** What the options say of the run itself. */
@@ -188,6 +228,7 @@ function campaign(selected: readonly Selected[], options: Settings, baseline: Ba
     scenarios: selected.map(({ scenario }) => scenario),
     seed: options.seed,
     trials: options.trials,
+    repeatEach: options.repeatEach,
     only: options.trial,
     workers: options.workers,
     limits: limitsOf(options),
@@ -211,13 +252,6 @@ function verbosityOf({ quiet, verbose, debug }: CommonOptions): Verbosity {
   if (debug) return 'debug'
   if (verbose) return 'verbose'
   return quiet ? 'quiet' : 'normal'
-}
-
-function exitCode(result: RunResult, signal: AbortSignal): ExitCode {
-  if (signal.aborted) return ExitCode.interrupted
-  const { met, counts } = judgeGate(result)
-  if (counts.trials > 0 && counts.skipped === counts.trials) return ExitCode.host
-  return met ? ExitCode.gateMet : ExitCode.gateMissed
 }
 
 /** What has to stand in a replay line beside the trial, so that it runs in the same way. */

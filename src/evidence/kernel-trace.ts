@@ -5,8 +5,8 @@
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
-import { constants } from 'node:os'
 import path from 'node:path'
+import { errnoName, errnoNumber } from '../errno.js'
 import { CommandError, command } from '../sandbox/command.js'
 
 const MOUNT_POINT = '/sys/kernel/tracing'
@@ -149,13 +149,4 @@ function namesIn(directory: string): string[] {
 
 function canTrace(): boolean {
   return existsSync(path.join(MOUNT_POINT, EVENT))
-}
-
-function errnoNumber(name: string): number {
-  return constants.errno[name as keyof typeof constants.errno]
-}
-
-function errnoName(number: number): string {
-  const found = Object.entries(constants.errno).find(([, value]) => value === number)
-  return found?.[0] ?? `errno ${number}`
 }

@@ -62,6 +62,7 @@ const CHECKS: Readonly<Record<Need, (world: World) => Promise<void>>> = {
   'mkfs.xfs': (world) => withVolume(world, 'xfs', async () => undefined),
   'mkfs.btrfs': (world) =>
     withVolume(world, 'btrfs', async ({ root }) => void (await command('btrfs', 'quota', 'enable', root))),
+  fuse: (world) => withVolume(world, 'glass', ({ data }) => writeFile(path.join(data, 'file'), 'written')),
   immutable: (world) =>
     withVolume(world, 'ext4', async ({ data }) => {
       const file = path.join(data, 'immutable')

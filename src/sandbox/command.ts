@@ -2,7 +2,7 @@
  * Runs a program of the host (mount, mkfs, chattr …) from inside the sandbox: argument arrays, no shell, C locale.
  * Not execa: loading it costs 140 ms, and a sandbox is started for every trial.
  */
-import { type ExecFileException, execFile } from 'node:child_process'
+import { type ExecFileException, execFile, spawn } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { ChaosError, ExitCode } from '../errors.js'
 
@@ -60,4 +60,33 @@ export function command(...argv: readonly [string, ...string[]]): Promise<string
       },
     )
   })
+}
+
+/** Runs a program that is given one of our descriptors, as its descriptor 3. @throws CommandError when it fails */
+export function commandWithDescriptor(
+  descriptor: number,
+  ...argv: readonly [string, ...string[]]
+): Promise<void> {
+  const [file, ...args] = argv
+  return new Promise((resolve, reject) => {
+    const child = spawn(file, args, {
+      env: { ...process.env, PATH: COMMAND_PATH, LC_ALL: 'C' },
+      stdio: ['ignore', 'ignore', 'pipe', descriptor],
+    })
+    let stderr = ''
+    child.stderr!.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString()
+    })
+    child.on('error', (error) => reject(new CommandError(argv, error, '')))
+    child.on('close', (code, signal) => {
+      if (code === 0) resolve()
+      else reject(new CommandError(argv, failure(code, signal), stderr.trim()))
+    })
+  })
+}
+
+function failure(code: number | null, signal: NodeJS.Signals | null): ExecFileException {
+  const error: ExecFileException = new Error(`killed by ${signal}`)
+  if (code !== null) error.code = code
+  return error
 }

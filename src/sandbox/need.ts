@@ -31,6 +31,11 @@ export const NEEDS = {
   'mkfs.ext4': { title: 'an ext4 volume on a loop device', fix: 'modprobe ext4', after: ['loop'] },
   'mkfs.xfs': { title: 'an xfs volume on a loop device', fix: 'modprobe xfs', after: ['loop'] },
   'mkfs.btrfs': { title: 'a btrfs volume with a quota', fix: 'modprobe btrfs', after: ['loop'] },
+  fuse: {
+    title: 'glass, a file system of our own in which every operation can be failed (FUSE)',
+    fix: 'modprobe fuse, and for an ordinary user chmod a+rw /dev/fuse (in a container: docker run --device /dev/fuse --cap-add SYS_ADMIN)',
+    after: ['mount'],
+  },
   immutable: {
     title: 'the immutable attribute (chattr +i)',
     fix: 'give the container CAP_LINUX_IMMUTABLE: docker run --privileged',

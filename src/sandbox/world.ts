@@ -19,8 +19,11 @@ export interface World {
   readonly place: string
   /** The host's /proc, where the sandbox has one of its own: it numbers processes as the kernel's trace does. */
   readonly hostProc: string | undefined
-  /** Ends every process of the sandbox but this one; without a pid namespace, every one that is known for one. */
-  killStrays(): Promise<void>
+  /**
+   * Ends every process of the sandbox but this one; without a pid namespace, every one that is known for one.
+   * @param except one that is left alone
+   */
+  killStrays(except?: number): Promise<void>
 }
 
 export interface WorldOptions {
@@ -57,7 +60,7 @@ export async function enterWorld({ isolation, owner, borrowed, inUse }: WorldOpt
   await mkdir(hostProc)
   await command('mount', '-n', '--rbind', '/proc', hostProc)
   await command('mount', '-n', '-t', 'proc', 'proc', '/proc')
-  return { isolation, place, hostProc, killStrays: () => killAll(() => true) }
+  return { isolation, place, hostProc, killStrays: (except) => killAll((pid) => pid !== except) }
 }
 
 function holdsAny(directory: string, paths: readonly string[]): boolean {

@@ -4,7 +4,7 @@ import type { Scenario } from './schema.js'
 
 const size = { minimumSize: 1024, defaultSize: 4096 }
 const kinds: Kinds = {
-  volumes: { tmpfs: size, ext4: size, xfs: size, btrfs: size, directory: size },
+  volumes: { tmpfs: size, ext4: size, xfs: size, btrfs: size, glass: size, directory: size },
   faults: [
     { kind: 'ballast' },
     { kind: 'qgroup', volumes: ['btrfs'] },
@@ -49,7 +49,7 @@ describe('checkScenario', () => {
     [
       'inodes on xfs',
       { kind: 'xfs', inodes: 16 },
-      ['volume.inodes: expected none with xfs: only tmpfs and ext4 limit them'],
+      ['volume.inodes: expected none with xfs: only tmpfs, ext4 and glass limit them'],
     ],
     [
       'a thin tmpfs',

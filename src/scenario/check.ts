@@ -16,7 +16,7 @@ export interface Kinds {
   readonly faults: readonly Pick<FaultKind, 'kind' | 'volumes' | 'healsStopped'>[]
 }
 
-const WITH_INODES: readonly VolumeKindName[] = ['tmpfs', 'ext4']
+const WITH_INODES: readonly VolumeKindName[] = ['tmpfs', 'ext4', 'glass']
 const ON_A_DISK: readonly VolumeKindName[] = ['ext4', 'xfs', 'btrfs']
 
 /** Everything about a scenario that does not fit, each with the path to it. */

@@ -24,7 +24,7 @@ export async function spaceOf(root: string): Promise<VolumeSpace> {
 
 /** What a volume without a device is, once its root is there. */
 export async function plainVolume(
-  kind: 'tmpfs' | 'directory',
+  kind: 'tmpfs' | 'directory' | 'glass',
   root: string,
   owner: Owner,
 ): Promise<Omit<MountedVolume, 'unmount'>> {

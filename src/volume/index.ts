@@ -1,12 +1,20 @@
 import type { Isolation } from '../sandbox/isolation.js'
 import { borrowed } from './borrowed.js'
 import { directory } from './directory.js'
+import { glass } from './glass.js'
 import { btrfs, ext4, xfs } from './loop.js'
 import { tmpfs } from './tmpfs.js'
 import type { MountedVolume, VolumeKind, VolumeKindName, VolumeSpec } from './volume.js'
 
 /** Every kind of volume there is. */
-export const VOLUMES: Readonly<Record<VolumeKindName, VolumeKind>> = { tmpfs, ext4, xfs, btrfs, directory }
+export const VOLUMES: Readonly<Record<VolumeKindName, VolumeKind>> = {
+  tmpfs,
+  ext4,
+  xfs,
+  btrfs,
+  glass,
+  directory,
+}
 
 /** A volume as a scenario asks for it: without a size, the kind's own. */
 export type WantedVolume = Pick<VolumeSpec, 'kind' | 'inodes' | 'thin'> & {

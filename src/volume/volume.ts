@@ -1,7 +1,8 @@
 /** What a volume is: the place the target's files live on, with a quota. One file of this room a kind. */
+import type { GlassClient } from '../glass/client.js'
 import type { Need } from '../sandbox/need.js'
 
-export const VOLUME_KINDS = ['tmpfs', 'ext4', 'xfs', 'btrfs', 'directory'] as const
+export const VOLUME_KINDS = ['tmpfs', 'ext4', 'xfs', 'btrfs', 'glass', 'directory'] as const
 export type VolumeKindName = (typeof VOLUME_KINDS)[number]
 
 /** The volume as a scenario asks for it. */
@@ -37,6 +38,12 @@ export interface MountedVolume {
   device?(): Promise<string>
   /** The directory that holds the backing image, of the loop kinds. */
   readonly under?: string
+  /** Of glass: what takes its commands, and the file that its trace goes to. */
+  readonly glass?: { readonly client: GlassClient; readonly trace: string }
+  /** The process that serves it, of glass: it is no stray. */
+  readonly serverPid?: number
+  /** What the volume itself failed of, where it did. */
+  failure?(): Error | undefined
   space(): Promise<VolumeSpace>
   /** Unmounts and mounts again what is there (after an error made it read-only, say). */
   remount(): Promise<void>

@@ -1,0 +1,167 @@
+/** What a rule does to the operation that it acts on. */
+import { constants } from 'node:os'
+import { errnoNumber } from '../errno.js'
+import type { Random } from '../workload/random.js'
+import { BLOCK } from './blocks.js'
+import type { Content } from './content.js'
+import type { FileSystem } from './file-system.js'
+import type { Inode, Moment } from './inode.js'
+import { REQUEST_HEADER as BODY, OP, OPEN, REPLY_HEADER } from './protocol.js'
+import type { Reply, Request } from './request.js'
+import type { Effect, GateForm } from './rules.js'
+
+const { EIO } = constants.errno
+/** What a disk writes as a whole, in bytes. */
+const SECTOR = 512
+const DATA = BODY + 40
+
+export interface Scene {
+  readonly fileSystem: FileSystem
+  readonly request: Request
+  readonly reply: Reply
+  readonly inode: Inode
+  readonly now: Moment
+  readonly random: Random
+  /** The page cache no longer has what the disk has. */
+  invalidate(inode: Inode): void
+}
+
+/** Effects that take place at once; what waits is up to the server: see glass.ts. */
+export type Immediate = Exclude<Effect, { do: 'delay' | 'hang' }>
+
+/** @returns what the kernel is told: bytes of the body, or an error, negated */
+export function apply(effect: Immediate, scene: Scene): number {
+  switch (effect.do) {
+    case 'error':
+      return -errnoNumber(effect.errno)
+    case 'short':
+      return short(scene)
+    case 'torn':
+      return torn(scene, effect.keep, effect.errno)
+    case 'flip':
+    case 'zeros':
+    case 'stale':
+    case 'misdirect':
+      return scene.request.opcode === OP.write ? rotWritten(scene, effect.do) : rotRead(scene, effect.do)
+    case 'lie':
+      return 0
+    case 'gate':
+      return gate(scene, effect.form)
+  }
+}
+
+function perform({ fileSystem, request, reply, now }: Scene): number {
+  return fileSystem.perform(request, reply, now)
+}
+
+function short(scene: Scene): number {
+  const { request } = scene
+  const length = request.u32(BODY + 16)
+  request.setU32(BODY + 16, Math.max(1, length >>> 1))
+  return perform(scene)
+}
+
+/** Writes a part of the data of a request, as if it had asked for that part alone. */
+function writePart(scene: Scene, from: number, length: number): number {
+  const { content } = scene.inode
+  return content?.write(scene.request.u64(BODY + 8) + from, length, scene.request.bytes, DATA + from) ?? 0
+}
+
+function torn(scene: Scene, keep: 'prefix' | 'sectors', errno: string | undefined): number {
+  const { request, reply, random, inode } = scene
+  const length = request.u32(BODY + 16)
+  const kept = keep === 'prefix' ? random.integer(0, Math.max(0, length - 1)) : 0
+  if (keep === 'prefix') writePart(scene, 0, kept)
+  else {
+    const start = request.u64(BODY + 8) % SECTOR
+    for (let at = 0; at < length; ) {
+      const piece = Math.min(SECTOR - ((start + at) % SECTOR), length - at)
+      if (random.chance(0.5)) writePart(scene, at, piece)
+      at += piece
+    }
+  }
+  scene.invalidate(inode)
+  if (errno !== undefined) return -errnoNumber(errno)
+  extend(inode.content!, request.u64(BODY + 8) + length)
+  reply.setU64(0, length)
+  return 8
+}
+
+function rotWritten(scene: Scene, how: 'flip' | 'zeros' | 'stale' | 'misdirect'): number {
+  const { request, reply, inode, random } = scene
+  const offset = request.u64(BODY + 8)
+  const length = request.u32(BODY + 16)
+  const data = request.bytes.subarray(DATA, DATA + length)
+  scene.invalidate(inode)
+  if (how === 'flip') flip(data, random)
+  if (how === 'zeros') data.fill(0)
+  if (how === 'flip' || how === 'zeros') return perform(scene)
+  // neither a lost write nor a misdirected one is where it should be; the file is as long as it would be with it
+  extend(inode.content!, offset + length)
+  const elsewhere = how === 'misdirect' ? otherBlock(inode.content!, offset, random) : undefined
+  if (elsewhere !== undefined) {
+    inode.content!.write(elsewhere + (offset % BLOCK), Math.min(length, BLOCK), request.bytes, DATA)
+  }
+  if ((request.u32(BODY + 32) & (OPEN.dsync | OPEN.sync)) !== 0) inode.content!.sync()
+  reply.setU64(0, length)
+  return 8
+}
+
+function rotRead(scene: Scene, how: 'flip' | 'zeros' | 'stale' | 'misdirect'): number {
+  const { request, reply, inode, random } = scene
+  const result = perform(scene)
+  if (result <= 0) return result
+  const offset = request.u64(BODY + 8)
+  const data = reply.bytes.subarray(REPLY_HEADER, REPLY_HEADER + result)
+  if (how === 'flip') flip(data, random)
+  if (how === 'zeros') data.fill(0)
+  if (how === 'stale') readStale(inode.content!, offset, data)
+  if (how === 'misdirect') {
+    const elsewhere = otherBlock(inode.content!, offset, random)
+    const from = elsewhere === undefined ? offset : elsewhere + (offset % BLOCK)
+    const length = Math.max(0, Math.min(result, inode.content!.size - from))
+    if (elsewhere !== undefined) inode.content!.read(from, length, reply.bytes, REPLY_HEADER)
+  }
+  return result
+}
+
+function readStale(content: Content, offset: number, data: Buffer): void {
+  const block = Buffer.alloc(BLOCK)
+  for (let at = 0; at < data.length; ) {
+    const within = (offset + at) % BLOCK
+    content.readSynced(Math.floor((offset + at) / BLOCK), block)
+    at += block.copy(data, at, within, Math.min(BLOCK, within + data.length - at))
+  }
+}
+
+/** Changes one bit. */
+export function flip(data: Buffer, random: Random): void {
+  if (data.length === 0) return
+  const at = random.integer(0, data.length - 1)
+  data[at]! ^= 1 << random.integer(0, 7)
+}
+
+/** Where another block of the file begins, of those that hold data; undefined where there is no other. */
+export function otherBlock(content: Content, offset: number, random: Random): number | undefined {
+  const own = Math.floor(offset / BLOCK)
+  const others = content.dataBlocks().filter((index) => index !== own)
+  return others.length === 0 ? undefined : random.pick(others as [number, ...number[]]) * BLOCK
+}
+
+function extend(content: Content, size: number): void {
+  if (size > content.size) content.truncate(size)
+}
+
+function gate({ fileSystem, request, inode, invalidate }: Scene, form: GateForm): number {
+  const { content } = inode
+  if (content === undefined) return -EIO
+  if (form === 'btrfs') content.cut()
+  else content.forsake()
+  if (form === 'btrfs') invalidate(inode)
+  const own = fileSystem.handle(request.u64(BODY))
+  for (const handle of inode.handles ?? []) handle.pending = -EIO
+  // data=journal finds out when the journal is written, which is after this sync has said yes
+  if (form === 'ext4-journal') return 0
+  if (own !== undefined) own.pending = 0
+  return -EIO
+}
