@@ -10,8 +10,10 @@ export function row(name, text) {
   console.log(`${name.padEnd(52)} ${text}`)
 }
 
+/** The spread is the middle half of the values: of few it is all of them, of many it leaves out the odd moments of a disk. */
 export function ratio(name, values, goal) {
   const sorted = [...values].sort((a, b) => a - b)
-  const [low, high] = [sorted[0], sorted.at(-1)].map((value) => value.toFixed(2))
+  const quarter = Math.floor(sorted.length / 4)
+  const [low, high] = [sorted[quarter], sorted.at(-1 - quarter)].map((value) => value.toFixed(2))
   row(name, `${median(values).toFixed(2)}x (${low} to ${high}; goal: ${goal})`)
 }

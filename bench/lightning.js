@@ -23,8 +23,8 @@ import { median, ratio, row } from './figures.js'
 
 const [, , parent = tmpdir(), megabytes = '500', part] = process.argv
 const dir = mkdtempSync(join(parent, 'bench-'))
-const ROUNDS = 9
-const APPENDS = 2000
+const ROUNDS = 60
+const APPENDS = 300
 /** A put of 100 bytes under a key of 13 appends as much. */
 const FRAME = 152
 const value = Buffer.alloc(100, 'v')

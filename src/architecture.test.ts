@@ -63,6 +63,16 @@ test('only the command line prints, and nobody imports it', () => {
   }
 })
 
+test('a drill is judged and told from its record alone', () => {
+  const effects = /^node:|child_process/
+  for (const entry of ['drill/judge', 'drill/words', 'drill/result']) {
+    expect(
+      reachable(entry).filter((name) => effects.test(name)),
+      entry,
+    ).toEqual([])
+  }
+})
+
 test('results are kept without knowing how a run is made', () => {
   const known = ['results', 'report', 'oracle', 'history', 'scenario', 'errors.ts']
   const others = imports.filter(
@@ -73,7 +83,13 @@ test('results are kept without knowing how a run is made', () => {
 
 test('what is loaded inside the sandbox stays light', () => {
   const heavy = ['zod', 'yaml', 'commander', 'chalk', 'execa', 'ora', 'cli-table3', 'tmp-promise']
-  for (const entry of ['sandbox/inside', 'sandbox/janitor', 'target/adapters/lightning']) {
+  for (const entry of [
+    'sandbox/inside',
+    'sandbox/janitor',
+    'target/adapters/lightning',
+    'drill/watchdog',
+    'drill/witness',
+  ]) {
     expect(
       reachable(entry).filter((name) => heavy.includes(name)),
       entry,

@@ -1,7 +1,7 @@
 /** The config of a project, and what comes before it. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { cli } from '../testing/cli.js'
 import { freshPath } from '../testing/directory.js'
 
@@ -72,6 +72,53 @@ test('run does what the config says', async () => {
   expect({ exitCode, stdout }).toEqual({
     exitCode: 0,
     stdout: 'diskfull/neighbour  .\n\n. passed\n\nPASS 100.0% (1/1) >= 95%\n',
+  })
+})
+
+describe('a known failure', () => {
+  /** No target answers in a millisecond. */
+  const FAILS = 'scenarios: [diskfull/neighbour]\ntrials: 1\ntimeout: 1ms\nresume-timeout: 300ms\n'
+  const known = (expires: string) =>
+    ['hung', 'no-recovery', 'open-failed', 'crashed', 'unreadable', 'lost-write'].map(
+      (violation) =>
+        `  - { scenario: diskfull, violation: ${violation}, reason: 'issue 12', expires: ${expires} }\n`,
+    )
+
+  test('is put up with to its day, and fails the gate after it', async () => {
+    const cwd = await project(`${FAILS}known:\n${known('2999-12-31').join('')}`)
+    const { exitCode, stdout } = await cli(['run'], { cwd })
+    expect({ exitCode, stdout }).toMatchObject({
+      exitCode: 0,
+      stdout: expect.stringMatching(/\nPASS \d known violations?\n$/),
+    })
+    expect(stdout).toMatch(/\nknown until 2999-12-31: \S+ in diskfull, \d times? \(issue 12\)\n/)
+
+    await writeFile(
+      path.join(cwd, 'lightning-chaos.config.yaml'),
+      `${FAILS}known:\n${known('2020-01-31').join('')}`,
+    )
+    const late = await cli(['run'], { cwd })
+    expect(late.exitCode).toBe(1)
+    expect(late.stdout).toContain('known until 2020-01-31, which is over: hung in diskfull, ')
+    expect(late.stdout).toMatch(/\nFAIL 0\.0% \(0\/1\) < 95%, .*known failures expired\n$/)
+  })
+
+  test.each([
+    [
+      "{ scenario: diskful, reason: 'x', expires: 2999-12-31 }",
+      "no scenario is called 'diskful'\nhint: did you mean diskfull?\n",
+    ],
+    [
+      "{ scenario: diskfull, reason: 'x', expires: soon }",
+      "lightning-chaos.config.yaml:1:53: found 'soon', expected a day, such as 2030-01-31\n",
+    ],
+    [
+      '{ scenario: diskfull, expires: 2999-12-31 }',
+      "lightning-chaos.config.yaml:1:9: missing key 'reason', expected a text\n",
+    ],
+  ])('%s is a mistake', async (entry, message) => {
+    const cwd = await project(`known: [${entry}]\n`)
+    expect(await cli(['run'], { cwd })).toMatchObject({ exitCode: 2, stderr: `error: ${message}` })
   })
 })
 

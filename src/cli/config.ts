@@ -7,7 +7,9 @@ import path from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import { z } from 'zod'
 import { UsageError } from '../errors.js'
+import { VIOLATION_SEVERITY, type ViolationKind } from '../oracle/violation.js'
 import { renderGrid } from '../report/grid.js'
+import type { KnownFailure } from '../report/known.js'
 import { percent } from '../report/words.js'
 import { readTextFile } from '../scenario/text-file.js'
 import { parseYaml } from '../scenario/yaml.js'
@@ -19,12 +21,15 @@ import {
   parsePercent,
   parseReporter,
   parseSeed,
+  parseShard,
   type ReporterChoice,
+  type ShardChoice,
 } from './options.js'
 import type { Output } from './screen.js'
+import { engineSeed, engineShard } from './shard.js'
 
 /** Read where --config names no other. */
-const CONFIG_FILE = 'lightning-chaos.config.yaml'
+export const CONFIG_FILE = 'lightning-chaos.config.yaml'
 const MISSING = `--config names the config; without it ${CONFIG_FILE} is read where it is there`
 
 interface Setting {
@@ -48,6 +53,7 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
     show: share,
     about: "judge the rate's lower bound at this confidence",
   },
+  'repeat-each': { parse: parseCount, show: String, about: 'how often each trial is run' },
   workers: { parse: parseCount, show: String, about: 'trials at a time' },
   bail: { parse: parseCount, show: String, about: 'stop after this many trials that did not pass' },
   timeout: { parse: parseDuration, show: milliseconds, about: 'longest wait for one answer of the target' },
@@ -60,7 +66,8 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   isolation: { parse: parseIsolation, show: String, about: 'root, user or none' },
 }
 
-const setting = ({ parse, about }: Setting) =>
+/** A value of a file that is read by a parser of the command line. */
+export const parsedBy = <T>(parse: (text: string) => T, about: string) =>
   z
     .union([z.string(), z.number()])
     .transform((value, context) => {
@@ -75,6 +82,20 @@ const setting = ({ parse, about }: Setting) =>
     .optional()
     .describe(about)
 
+const known = z
+  .strictObject({
+    scenario: z.string().min(1).describe('Name, family or pattern'),
+    violation: z
+      .enum(Object.keys(VIOLATION_SEVERITY) as [ViolationKind])
+      .optional()
+      .describe('Its kind; every kind, unless given'),
+    reason: z.string().min(1).describe('Why it is put up with, best with a link'),
+    expires: z.iso
+      .date('expected a day, such as 2030-01-31')
+      .describe('The last day on which it is put up with, UTC; after that it fails the gate'),
+  })
+  .describe('A failure that does not count against the gate')
+
 export const configSchema = z
   .strictObject({
     scenarios: z
@@ -82,8 +103,17 @@ export const configSchema = z
       .min(1)
       .optional()
       .describe('Names, families, patterns or files of scenarios; every built-in one unless given'),
-    ...Object.fromEntries(Object.entries(SETTINGS).map(([name, each]) => [name, setting(each)])),
+    ...Object.fromEntries(
+      Object.entries(SETTINGS).map(([name, { parse, about }]) => [name, parsedBy(parse, about)]),
+    ),
     'allow-data-loss': z.boolean().optional().describe('Let the gate pass although data was lost'),
+    known: z.array(known).min(1).optional().describe('Failures that are put up with until a day'),
+    'production-markers': z
+      .array(z.string().min(1))
+      .optional()
+      .describe(
+        "Files or environment variables ('$NAME') that mark a host in production: no drill is done there",
+      ),
     reporters: z
       .array(z.string().min(1))
       .min(1)
@@ -100,6 +130,8 @@ export interface Settled {
   readonly scenariosFrom: string
   /** Path of the config file; undefined where there is none. */
   readonly file: string | undefined
+  /** The variable that the seed comes from, where an engine gives the shards of a run theirs. */
+  readonly seedFrom: string | undefined
 }
 
 /**
@@ -118,15 +150,20 @@ export async function applyConfig(command: Command, selectors: readonly string[]
   for (const [name, value] of Object.entries(optionsOf(config, directory))) {
     if (value !== undefined && isOpen(command, name)) command.setOptionValueWithSource(name, value, 'config')
   }
+  const seedFrom = applyEngine(command)
   const { scenarios } = config as { scenarios?: readonly string[] }
-  if (selectors.length > 0) return { scenarios: selectors, scenariosFrom: 'command line', file }
-  if (scenarios === undefined) return { scenarios: [], scenariosFrom: 'default', file }
+  if (selectors.length > 0) return { scenarios: selectors, scenariosFrom: 'command line', file, seedFrom }
+  if (scenarios === undefined) return { scenarios: [], scenariosFrom: 'default', file, seedFrom }
   const placed = scenarios.map((each) => (isPath(each) ? fromDirectory(directory, each) : each))
-  return { scenarios: placed, scenariosFrom: file!, file }
+  return { scenarios: placed, scenariosFrom: file!, file, seedFrom }
 }
 
 function applyEnvironment(command: Command): void {
-  for (const [name, { parse }] of Object.entries({ ...SETTINGS, reporter: { parse: parseReporter } })) {
+  const more = {
+    reporter: { parse: parseReporter },
+    shard: { parse: (text: string) => parseShard(text, undefined, environmentVariable('shard')) },
+  }
+  for (const [name, { parse }] of Object.entries({ ...SETTINGS, ...more })) {
     const variable = environmentVariable(name)
     const text = process.env[variable]
     if (text === undefined || !isOpen(command, camelCase(name))) continue
@@ -137,6 +174,30 @@ function applyEnvironment(command: Command): void {
       throw new UsageError(`${variable}: found '${text}', ${expectation(error)}`)
     }
   }
+}
+
+/**
+ * Where the run is spread over many machines, the engine that does it says which part is ours, and gives all parts
+ * one seed. @returns the variable that the seed comes from
+ */
+function applyEngine(command: Command): string | undefined {
+  if (isOpen(command, 'shard')) {
+    const shard = engineShard(process.env)
+    if (shard !== undefined) command.setOptionValueWithSource('shard', shard, 'engine')
+  }
+  const { shard } = command.opts<{ shard?: ShardChoice | false }>()
+  if (!shard || shard.total === 1 || !isOpen(command, 'seed')) return undefined
+  const found = engineSeed(process.env)
+  if (found === undefined) {
+    throw new UsageError(
+      `shard ${shard.index}/${shard.total} (${shard.from}) needs a seed that all shards have`,
+      {
+        hint: 'give each the same: --seed TEXT, or LIGHTNING_CHAOS_SEED',
+      },
+    )
+  }
+  command.setOptionValueWithSource('seed', found.seed, 'engine')
+  return found.from
 }
 
 /** Whether nobody has given an option its value yet. */
@@ -153,7 +214,13 @@ function expectation({ message }: InvalidArgumentError): string {
 
 /** The config as options of the command line, under the names that commander gives them. */
 function optionsOf(config: Config, directory: string): Record<string, unknown> {
-  const { scenarios: _, reporters, target, ...rest } = config as Record<string, unknown>
+  const {
+    scenarios: _,
+    'production-markers': __,
+    reporters,
+    target,
+    ...rest
+  } = config as Record<string, unknown>
   const named = Object.entries(rest).map(([name, value]) => [
     camelCase(name),
     value === false ? undefined : value,
@@ -193,17 +260,29 @@ async function existing(named: string | true): Promise<string | undefined> {
   return status === undefined ? undefined : CONFIG_FILE
 }
 
+/** What marks a host in production, as the config in the working directory has it. */
+export async function productionMarkers(): Promise<readonly string[]> {
+  const file = await existing(true)
+  if (file === undefined) return []
+  const config = parseYaml(file, await readTextFile(file, 'a config', MISSING), configSchema)
+  return (config as { 'production-markers'?: readonly string[] })['production-markers'] ?? []
+}
+
 /** What a run would do, and where each value comes from. */
 export function printConfig(command: Command, settled: Settled, output: Output): void {
   const rows = [
     ['scenarios', settled.scenarios.join(', ') || 'every built-in one', settled.scenariosFrom],
-    ...Object.entries({ ...SETTINGS, 'allow-data-loss': FLAG, reporter: REPORTERS }).map(
-      ([name, { show }]) => {
-        const key = camelCase(name)
-        const value: unknown = command.opts()[key]
-        return [name, value === undefined ? '-' : show(value as never), origin(command, name, key, settled)]
-      },
-    ),
+    ...Object.entries({
+      ...SETTINGS,
+      'allow-data-loss': FLAG,
+      known: KNOWN,
+      reporter: REPORTERS,
+      shard: SHARD,
+    }).map(([name, { show }]) => {
+      const key = camelCase(name)
+      const value: unknown = command.opts()[key]
+      return [name, value === undefined ? '-' : show(value as never), origin(command, name, key, settled)]
+    }),
   ]
   const columns = [{ head: 'setting' }, { head: 'value' }, { head: 'from' }]
   const lines = renderGrid(
@@ -215,12 +294,19 @@ export function printConfig(command: Command, settled: Settled, output: Output):
 }
 
 const FLAG = { show: (value: boolean) => (value ? 'yes' : 'no') }
+const KNOWN = {
+  show: (list: readonly KnownFailure[]) =>
+    list.map(({ scenario, violation = 'any violation' }) => `${violation} in ${scenario}`).join(', '),
+}
+const SHARD = {
+  show: (shard: ShardChoice | false) => (shard ? `${shard.index}/${shard.total}` : 'no'),
+}
 const REPORTERS = {
   show: (choices: readonly ReporterChoice[]) =>
     choices.map(({ name, file }) => (file === undefined ? name : `${name}=${file}`)).join(', '),
 }
 
-function origin(command: Command, name: string, key: string, { file }: Settled): string {
+function origin(command: Command, name: string, key: string, { file, seedFrom }: Settled): string {
   switch (command.getOptionValueSource(key)) {
     case 'cli':
       return 'command line'
@@ -228,6 +314,8 @@ function origin(command: Command, name: string, key: string, { file }: Settled):
       return `environment, ${environmentVariable(name)}`
     case 'config':
       return file!
+    case 'engine':
+      return `environment, ${name === 'seed' ? seedFrom : (command.opts()[key] as ShardChoice).from}`
     default:
       return 'default'
   }

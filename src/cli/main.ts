@@ -4,6 +4,9 @@
  */
 import { Command, CommanderError, Option } from 'commander'
 import { ChaosError, ExitCode } from '../errors.js'
+import { declareDrills } from './drill/declare.js'
+import type { InitOptions } from './init.js'
+import type { MergeOptions } from './merge.js'
 import {
   DEFAULT_LIMITS,
   parseConfidence,
@@ -13,6 +16,7 @@ import {
   parsePercent,
   parseReporter,
   parseSeed,
+  parseShard,
   parseTrialId,
 } from './options.js'
 import { toolPackage } from './package.js'
@@ -39,6 +43,21 @@ function program(): Command {
     .showHelpAfterError('(lightning-chaos --help shows every command)')
     .addHelpText('after', EXAMPLES)
 
+  root
+    .command('init')
+    .description('write a config, an adapter to start from, and the step for a CI')
+    .option('--target <name>', 'lightning, sqlite, or a target file, made where it is not there')
+    .option('--scenarios <list>', 'names, families, patterns or files, with commas between them')
+    .option('--ci <service>', 'github, gitlab, shell or none (default: what this directory looks like)')
+    .addOption(gateOption())
+    .option('--seed <text>', 'the same seed for every run (default: a new one for each)', parseSeed)
+    .option('--yes', 'ask nothing, and take the usual answers')
+    .option('--force', 'overwrite what is there')
+    .action(async (options: InitOptions) => {
+      const { init } = await import('./init.js')
+      await init(options, await screen())
+    })
+
   withTrialOptions(
     root
       .command('run')
@@ -50,15 +69,13 @@ function program(): Command {
   )
     .option('--trials <n>', 'trials of each scenario (default: as the scenario says)', parseCount)
     .option('--seed <text>', 'seed of the run (default: a new one, printed)', parseSeed)
-    .addOption(
-      new Option('--gate <percent>', 'pass rate that the gate asks for')
-        .argParser(parsePercent)
-        .default(0.95, '95'),
-    )
+    .addOption(gateOption())
     .option('--confidence <percent>', "judge the rate's lower bound at this confidence", parseConfidence)
     .option('--allow-data-loss', 'let the gate pass although data was lost; the report says so')
     .option('--bail [n]', 'stop after the first trial that did not pass, or after n', parseCount)
     .option('--workers <n>', 'trials at a time', parseCount, 2)
+    .option('--shard <i/n>', 'run one part of n; in most CI services this comes by itself', parseShard)
+    .option('--no-shard', 'run everything, whatever the CI service says')
     .option('--baseline <run>', 'fail only on what got worse since then: a run, or its JSON report')
     .option('--no-save', 'do not keep the result in .lightning-chaos')
     .option(
@@ -86,6 +103,22 @@ function program(): Command {
     .action(async (scenario: string, options: ReplayOptions) => {
       const { replay } = await import('./run.js')
       process.exitCode = await replay(scenario, options, await screen())
+    })
+
+  reporterOptions(
+    root
+      .command('merge')
+      .description('make one result, and one gate, of all shards of a run')
+      .argument(
+        '[path...]',
+        'result.json files, or directories with some in them (default: .lightning-chaos)',
+      ),
+  )
+    .option('--seed <text>', 'only the shards of the run with this seed', parseSeed)
+    .option('--no-save', 'do not keep the result in .lightning-chaos')
+    .action(async (paths: string[], options: MergeOptions) => {
+      const { merge } = await import('./merge.js')
+      process.exitCode = await merge(paths, options, await screen())
     })
 
   reporterOptions(
@@ -167,6 +200,19 @@ function program(): Command {
       process.exitCode = await selftest({ ...options, names }, await screen())
     })
 
+  root
+    .command('complete')
+    .description('print what makes a shell complete commands: source <(lightning-chaos complete bash)')
+    .argument('<shell>', 'bash, zsh or fish')
+    .argument('[words...]', 'after --, and of the shell itself: what to complete')
+    .action(async (shell: string) => {
+      const { complete } = await import('./complete.js')
+      const [mark, ...words] = process.argv.slice(3)
+      await complete(root, mark === '--' ? { words } : { shell })
+    })
+
+  declareDrills(root, screen, reporterOptions)
+
   const target = root.command('target').description('work on a target')
   targetOptions(target.command('check').description('try an adapter against the target protocol'))
     .argument('[command...]', 'the command that starts it, after --')
@@ -184,6 +230,12 @@ function withTrialOptions(command: Command): Command {
     .addOption(new Option('--quiet', 'print the result only').conflicts(['verbose', 'debug']))
     .option('--verbose', 'print a line for each trial')
     .option('--debug', 'print what is started, injected and healed in each trial, with its time')
+    .option(
+      '--repeat-each <n>',
+      'run each trial n times; one that does not end alike is flaky',
+      parseCount,
+      1,
+    )
     .option('--keep [directory]', "keep the target's files of trials that did not pass")
     .addOption(isolationOption())
 }
@@ -225,6 +277,12 @@ function targetOptions(command: Command): Command {
         "the command that starts it; '{dir}' is the data directory",
       ).conflicts('target'),
     )
+}
+
+function gateOption(): Option {
+  return new Option('--gate <percent>', 'pass rate that the gate asks for')
+    .argParser(parsePercent)
+    .default(0.95, '95')
 }
 
 function isolationOption(): Option {
@@ -270,6 +328,7 @@ async function explain(error: unknown): Promise<ExitCode> {
 
 const EXAMPLES = `
 Examples:
+  lightning-chaos init                              a config, an adapter to start from, a step for CI
   lightning-chaos run diskfull                      the bundled database on a full disk
   lightning-chaos run permissions --target sqlite   SQLite, when it may not write
   lightning-chaos run --target-cmd './adapter {dir}' --trials 50

@@ -53,6 +53,24 @@ export function parseSeed(text: string): string {
   return text
 }
 
+/** Which part of a run is to be done here. */
+export interface ShardChoice {
+  /** From 1. */
+  readonly index: number
+  readonly total: number
+  /** Who said so. */
+  readonly from: string
+}
+
+/** 'i/n', counted from 1. */
+export function parseShard(text: string, _before?: unknown, from = '--shard'): ShardChoice {
+  const [, index, total] = (/^([1-9]\d{0,5})\/([1-9]\d{0,5})$/.exec(text) ?? []).map(Number)
+  if (index === undefined || total === undefined || index > total) {
+    throw new InvalidArgumentError("Expected i/n with i from 1 to n, such as '2/4'.")
+  }
+  return { index, total, from }
+}
+
 export interface TrialId {
   readonly seed: string
   readonly index: number

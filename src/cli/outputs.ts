@@ -3,6 +3,7 @@ import { appendFile } from 'node:fs/promises'
 import path from 'node:path'
 import { Chalk } from 'chalk'
 import { UsageError } from '../errors.js'
+import { judgeGate } from '../report/gate.js'
 import { REPORTERS, type ReporterName } from '../report/index.js'
 import type { RunResult } from '../report/result.js'
 import { checkFile, replaceFile } from '../results/files.js'
@@ -65,7 +66,10 @@ export async function openOutputs(
         const text = REPORTERS[name](result, fileStyle)
         await replaceFile(file, text).catch((error: unknown) => failures.push(error))
       }
-      if (choices.length === 0 && process.env.GITHUB_ACTIONS === 'true') await tellGithub(result, out, err)
+      if (process.env.GITHUB_ACTIONS === 'true') {
+        if (choices.length === 0) await tellGithub(result, out, err)
+        await setStepOutputs(result, err)
+      }
       if (failures.length === 0) return
       if (destinations.every(({ file }) => file !== undefined)) out.write(REPORTERS.table(result, out))
       throw failures[0]
@@ -76,14 +80,24 @@ export async function openOutputs(
 /** Annotations, and the table in the job's summary: docs.github.com, "Adding a job summary". */
 async function tellGithub(result: RunResult, out: Screen['out'], err: Screen['err']): Promise<void> {
   out.write(REPORTERS.github(result))
-  const summary = process.env.GITHUB_STEP_SUMMARY
-  if (summary === undefined || summary === '') return
-  try {
-    // other steps write to it too
-    await appendFile(summary, REPORTERS.markdown(result))
-  } catch (error) {
-    err.write(`warning: the job's summary could not be written: ${(error as Error).message}\n`)
-  }
+  await append('GITHUB_STEP_SUMMARY', "the job's summary", REPORTERS.markdown(result), err)
+}
+
+/** What later steps of the job can ask for: docs.github.com, "Setting an output parameter". None has a line end in it. */
+async function setStepOutputs(result: RunResult, err: Screen['err']): Promise<void> {
+  const { met, passRate, dataLoss, line } = judgeGate(result)
+  const outputs = { met, 'pass-rate': passRate, 'data-loss': dataLoss, gate: line, seed: result.seed }
+  const lines = Object.entries(outputs).map(([name, value]) => `${name}=${value}\n`)
+  await append('GITHUB_OUTPUT', 'the outputs of the step', lines.join(''), err)
+}
+
+/** @param variable names a file that others append to as well */
+async function append(variable: string, what: string, text: string, err: Screen['err']): Promise<void> {
+  const file = process.env[variable]
+  if (file === undefined || file === '') return
+  await appendFile(file, text).catch((error: Error) =>
+    err.write(`warning: ${what} could not be written: ${error.message}\n`),
+  )
 }
 
 /** @throws UsageError where there is no such reporter */

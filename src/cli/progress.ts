@@ -1,6 +1,7 @@
 /** What a person sees while a run goes on: on a terminal one live line, elsewhere a line for each scenario done. */
 import type { Ora } from 'ora'
 import type { Event } from '../history/events.js'
+import { isFlaky, runsInWords } from '../report/flaky.js'
 import type { Estimate } from '../report/rates.js'
 import type { ScenarioResult, TrialResult, VerdictName } from '../report/result.js'
 import { inSeconds } from '../report/sentences.js'
@@ -67,11 +68,10 @@ function plainProgress(output: Output, verbosity: Verbosity): Progress {
 }
 
 /** 'passed        diskfull/sweep 1f09c2a7b3de.4  0.9 s'. */
-function trialLine(
-  { scenario, seed, index, verdict, durationMs, reason, judgement }: TrialResult,
-  { chalk }: Output,
-): string {
-  const why = reason ?? judgement?.violations.map(({ kind }) => kind).join(', ') ?? ''
+function trialLine(trial: TrialResult, { chalk }: Output): string {
+  const { scenario, seed, index, verdict, durationMs, reason, judgement } = trial
+  const ended = reason ?? judgement?.violations.map(({ kind }) => kind).join(', ') ?? ''
+  const why = isFlaky(trial) ? `flaky: ${runsInWords(trial)}` : ended
   const end = why === '' ? '' : `: ${oneLine(why)}`
   const what = `${scenario} ${seed}.${index}  ${inSeconds(durationMs)}${end}`
   return `${chalk[COLOURS[verdict]](verdict.padEnd('inconclusive'.length))}  ${what}\n`

@@ -5,24 +5,25 @@ import path from 'node:path'
 import { ExitCode, UsageError } from '../errors.js'
 import type { Event } from '../history/events.js'
 import type { Baseline } from '../report/baseline.js'
-import { judgeGate } from '../report/gate.js'
 import type { KnownFailure } from '../report/known.js'
-import { type Estimate, estimate } from '../report/rates.js'
-import type { RunResult } from '../report/result.js'
+import { estimate } from '../report/rates.js'
 import { checkDirectory, checkFile } from '../results/files.js'
-import { FOLDER, KEPT } from '../results/folder.js'
-import { readBaseline, readRates } from '../results/read.js'
-import { saveRun } from '../results/save.js'
+import { KEPT } from '../results/folder.js'
+import { readBaseline } from '../results/read.js'
 import { Host } from '../sandbox/host.js'
 import type { Isolation } from '../sandbox/isolation.js'
 import { type Selected, selectScenarios } from '../scenario/load.js'
 import type { Scenario } from '../scenario/schema.js'
+import { matcher } from '../scenario/selector.js'
 import { DEFAULT_TARGET, resolveTarget } from '../target/resolve.js'
 import { runCampaign } from '../trial/campaign.js'
 import { replayLine } from '../trial/replay-line.js'
-import { DEFAULT_LIMITS, limitsOf, type ReporterChoice, type TrialId } from './options.js'
+import { exitCode } from './exit-code.js'
+import { keepResult } from './keep-result.js'
+import { DEFAULT_LIMITS, limitsOf, type ReporterChoice, type ShardChoice, type TrialId } from './options.js'
 import { openOutputs } from './outputs.js'
 import { toolPackage } from './package.js'
+import { ourPart, shardSentence } from './part.js'
 import { createProgress, type Verbosity } from './progress.js'
 import type { Screen } from './screen.js'
 import { withStopSignal } from './stop-signal.js'
@@ -40,6 +41,8 @@ interface CommonOptions extends TargetChoice {
   readonly trialTimeout: number
   readonly isolation?: Isolation
   readonly keep?: string | true
+  /** How often each trial is run. */
+  readonly repeatEach: number
   readonly reporter?: readonly ReporterChoice[]
   readonly output?: string
   readonly quiet?: true
@@ -56,6 +59,8 @@ export interface RunOptions extends CommonOptions {
   readonly allowDataLoss?: true
   readonly bail?: number | true
   readonly workers: number
+  /** The part of the run to do; false: all of it, and undefined, too. */
+  readonly shard?: ShardChoice | false
   /** The run to compare with: an id, or a file. */
   readonly baseline?: string
   readonly known?: readonly KnownFailure[]
@@ -76,11 +81,19 @@ export async function run(
   screen: Screen,
 ): Promise<ExitCode> {
   const scenarios = await selectScenarios(selectors)
+  await checkKnown(options.known ?? [], scenarios)
   return await execute(
     scenarios,
     { ...options, seed: options.seed ?? randomBytes(4).toString('hex') },
     screen,
   )
+}
+
+/** A known failure of a scenario that is not there would be put up with for ever. @throws UsageError */
+async function checkKnown(known: readonly KnownFailure[], selected: readonly Selected[]): Promise<void> {
+  for (const { scenario } of known) {
+    if (!selected.some((each) => matcher(scenario)(each.scenario.name))) await selectScenarios([scenario])
+  }
 }
 
 /** Runs one trial again, from its line in a report. @returns the exit code */
@@ -124,11 +137,20 @@ async function execute(selected: readonly Selected[], options: Settings, screen:
   return await withStopSignal(async (signal) => {
     const result = await inHost(options, async (host) => {
       const settings = campaign(selected, options, baseline)
-      const expected = await expectedTime(settings, Math.min(options.workers, host.mostWorkers), options)
+      const { shard, isOurs, ours, meanMs } = await ourPart(
+        settings.scenarios.map(({ name, trials }) => ({ name, trials: settings.trials ?? trials })),
+        calledTarget(options),
+        options.shard,
+      )
+      const pace = Math.min(options.workers, host.mostWorkers) / options.repeatEach
+      const expected = options.trial === undefined ? estimate(meanMs, ours, pace) : undefined
+      if (shard !== undefined && !options.quiet) screen.err.write(`${shardSentence(shard, ours)}\n`)
       const progress = await createProgress(screen.err, verbosityOf(options), expected)
       try {
         return await runCampaign(host, {
           ...settings,
+          shard,
+          isOurs,
           target,
           keep,
           signal,
@@ -142,9 +164,9 @@ async function execute(selected: readonly Selected[], options: Settings, screen:
         progress.stop()
       }
     })
-    if (options.save) await save(result, calledTarget(options), screen)
+    if (options.save) await keepResult(result, calledTarget(options), screen)
     await outputs.write(result, screen)
-    return exitCode(result, signal)
+    return signal.aborted ? ExitCode.interrupted : exitCode(result)
   })
 }
 
@@ -157,28 +179,9 @@ async function inHost<T>({ isolation }: CommonOptions, use: (host: Host) => Prom
   }
 }
 
-/** That a result cannot be kept is no reason to fail: the reports have it, too. */
-async function save(result: RunResult, called: string, { err }: Screen): Promise<void> {
-  if (result.scenarios.length === 0) return
-  await saveRun(result, called).catch((error: Error) =>
-    err.write(`warning: the result is not kept in ${FOLDER}: ${error.message}\n`),
-  )
-}
-
 /** What the user called the target. */
 function calledTarget({ target, targetCmd }: TargetChoice): string {
   return targetCmd ?? target ?? DEFAULT_TARGET
-}
-
-async function expectedTime(
-  { scenarios, trials, only }: ReturnType<typeof campaign>,
-  workers: number,
-  options: TargetChoice,
-): Promise<Estimate | undefined> {
-  if (only !== undefined) return undefined
-  const planned = scenarios.map((scenario) => ({ name: scenario.name, trials: trials ?? scenario.trials }))
-  const rates = await readRates().catch(() => []) // an estimate is not worth an error
-  return estimate(rates, calledTarget(options), planned, workers)
 }
 
 /** What the options say of the run itself. */
@@ -188,6 +191,7 @@ function campaign(selected: readonly Selected[], options: Settings, baseline: Ba
     scenarios: selected.map(({ scenario }) => scenario),
     seed: options.seed,
     trials: options.trials,
+    repeatEach: options.repeatEach,
     only: options.trial,
     workers: options.workers,
     limits: limitsOf(options),
@@ -211,13 +215,6 @@ function verbosityOf({ quiet, verbose, debug }: CommonOptions): Verbosity {
   if (debug) return 'debug'
   if (verbose) return 'verbose'
   return quiet ? 'quiet' : 'normal'
-}
-
-function exitCode(result: RunResult, signal: AbortSignal): ExitCode {
-  if (signal.aborted) return ExitCode.interrupted
-  const { met, counts } = judgeGate(result)
-  if (counts.trials > 0 && counts.skipped === counts.trials) return ExitCode.host
-  return met ? ExitCode.gateMet : ExitCode.gateMissed
 }
 
 /** What has to stand in a replay line beside the trial, so that it runs in the same way. */

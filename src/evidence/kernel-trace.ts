@@ -3,7 +3,7 @@
  * (tracefs, event raw_syscalls/sys_exit, in an instance of its own). Root only.
  */
 
-import { existsSync, mkdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { errnoName, errnoNumber } from '../errno.js'
@@ -42,7 +42,11 @@ export class KernelTrace implements ErrorTrace {
    * @param hostProc the /proc in which processes have the numbers that the kernel uses
    * @returns undefined where this host has no such trace for us
    */
-  static async open(owner: string, slot: number, hostProc: string): Promise<KernelTrace | undefined> {
+  static async open(
+    owner: string,
+    slot: number | 'drill',
+    hostProc: string,
+  ): Promise<KernelTrace | undefined> {
     if (!(await mountTracefs())) return undefined
     const directory = path.join(INSTANCES, `${INSTANCE_PREFIX}${owner}-${slot}`)
     const trace = new KernelTrace(directory, hostProc)
@@ -66,6 +70,13 @@ export class KernelTrace implements ErrorTrace {
     await this.#changed
   }
 
+  /** Follows processes of others with every thread that they have, and what these start. */
+  async followAll(pids: readonly number[]): Promise<void> {
+    const threads = pids.flatMap((pid) => namesIn(path.join(this.#hostProc, String(pid), 'task')))
+    if (threads.length > 0) this.#change('set_event_pid', threads.join(' '))
+    await this.#changed
+  }
+
   async arm(errnos: readonly string[]): Promise<void> {
     this.#change(`${EVENT}/filter`, errnos.map((errno) => `ret == -${errnoNumber(errno)}`).join(' || '))
     this.#change(`${EVENT}/enable`, '1')
@@ -85,6 +96,12 @@ export class KernelTrace implements ErrorTrace {
     return counts
   }
 
+  /** Takes the instance away. It is of no use after that. */
+  async remove(): Promise<void> {
+    await this.#changed.catch(() => {}) // whoever asked for that change has heard of it
+    removeInstance(path.basename(this.#directory))
+  }
+
   /** The number that a process has in the innermost pid namespace: proc_pid_status(5), NSpid. */
   #innerPid(hostPid: string): number {
     const status = readFileSync(path.join(this.#hostProc, hostPid, 'status'), 'latin1')
@@ -100,6 +117,15 @@ export class KernelTrace implements ErrorTrace {
   }
 }
 
+/** Removes an instance that nobody uses any more, if it is there. */
+export function removeInstance(name: string): void {
+  try {
+    rmdirSync(path.join(INSTANCES, name))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+}
+
 /** Mounts tracefs in our own mount namespace where the host has not. */
 export async function mountTracefs(): Promise<boolean> {
   if (existsSync(INSTANCES)) return canTrace()
@@ -111,6 +137,14 @@ export async function mountTracefs(): Promise<boolean> {
     throw error
   }
   return canTrace()
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch {
+    return [] // the process has ended
+  }
 }
 
 function canTrace(): boolean {

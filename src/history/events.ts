@@ -127,6 +127,8 @@ type WorldEvent =
       readonly count: number
       readonly detail: string
     }
+  /** How much room the volume has left for somebody without privileges: statfs(2). Written down where it has changed. */
+  | { readonly type: 'space'; readonly time: Time; readonly freeBytes: number; readonly freeInodes: number }
   /** The outcome of waiting for writes to come back after a heal: how it took, or that it never did. */
   | {
       readonly type: 'resume'

@@ -1,6 +1,5 @@
 import type { Event } from '../history/events.js'
 import type { OpenMode } from '../target/protocol.js'
-import { answeredError, type Completion } from './call.js'
 import { restartInWords } from './words.js'
 
 export type Fault = Extract<Event, { type: 'fault' }>
@@ -19,8 +18,6 @@ export class Circumstances {
   #mode: OpenMode | undefined
   #starts = 0
   #session = 0
-  /** Of a session, the event in which the target first spoke of the I/O error that a fault gave it. */
-  readonly #ioErrors = new Map<number, number>()
 
   /** Grows whenever the target's process ends or the directory is opened: what an old session left undone stays undone. */
   get session(): number {
@@ -51,18 +48,6 @@ export class Circumstances {
   /** Whether some moment from event `at` until now was between a heal and the answer whether writes came back. */
   recoveringSince(at: number): boolean {
     return this.#recovering || this.#recoveredAt > at
-  }
-
-  /** Whether event `at` of a session came after the target had spoken of the I/O error that a fault gave it. */
-  isAfterIoError(session: number, at: number): boolean {
-    const error = this.#ioErrors.get(session)
-    return error !== undefined && error < at
-  }
-
-  complete(completion: Completion, at: number): void {
-    if (answeredError(completion)?.kind !== 'io' || this.#ioErrors.has(this.#session)) return
-    if ([...this.#active.values()].some(({ family }) => family === 'io'))
-      this.#ioErrors.set(this.#session, at)
   }
 
   observe(event: Event, at: number): void {

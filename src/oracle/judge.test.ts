@@ -343,29 +343,6 @@ describe('the data of a target', () => {
     })
   })
 
-  describe('acked after an I/O error, and gone after a restart', () => {
-    const acked: Operation = { f: 'put', key: 'after', seq: 9, size: 99 }
-    const gone = (contract: Contract, ...parts: readonly (readonly Part[])[]) => {
-      const [began, id] = invoke({ f: 'get', key: 'after' })
-      const lost: Part = { type: 'ok', id, value: null }
-      const over = [fault('heal', 'io'), killed, ...started(), resumed('in-place'), began, lost]
-      return judged(trial(inject('io'), ...parts, over), contract).violations.map(({ kind }) => kind)
-    }
-    const error = failed(LATER_PUT, 'io', 'info')
-
-    it('is waived where the target does not promise it', () => {
-      expect(gone(STRICTEST, error, ok(acked))).toEqual(['lost-write'])
-      expect(gone(waiving('durable-acks-after-io-error'), error, ok(acked))).toEqual([])
-      expect(gone(waiving('durable-acks'), error, ok(acked))).toEqual([])
-    })
-
-    it('is never waived where the ack came first, or the error was told by an earlier process', () => {
-      const waived = waiving('durable-acks-after-io-error')
-      expect(gone(waived, ok(acked), error)).toEqual(['lost-write'])
-      expect(gone(waived, error, [killed, ...started()], ok(acked))).toEqual(['lost-write'])
-    })
-  })
-
   it('may come in parts of a batch where the target does not promise otherwise', () => {
     const batch: Operation = {
       f: 'batch',

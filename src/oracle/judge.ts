@@ -86,7 +86,6 @@ export class Judge {
     this.#count(call, completion)
     this.#model.complete(call, completion, at)
     this.#grace.complete(call, completion, at)
-    this.#circumstances.complete(completion, at)
   }
 
   #count({ op }: Call, { type }: Completion): void {

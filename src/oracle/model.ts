@@ -140,12 +140,9 @@ export class Model {
   #contradict(key: string, observed: Observed, contradiction: Contradiction, at: number): void {
     const { kind, blamed, summary } = classify(observed, contradiction, this.#when)
     const promises: PromiseId[] = []
-    const { session, ended } = contradiction.expected
     const isLoss = kind === 'lost-write' || kind === 'resurrected-delete'
-    if (isLoss && session !== this.#circumstances.session) {
+    if (isLoss && contradiction.expected.session !== this.#circumstances.session)
       promises.push('durable-acks')
-      if (this.#circumstances.isAfterIoError(session, ended)) promises.push('durable-acks-after-io-error')
-    }
     const suspicion: Suspicion = { kind, summary: `${keyInWords(key)}: ${summary}`, at, promises }
     const batch = blamed?.batch
     if (batch === undefined) {

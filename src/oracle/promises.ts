@@ -12,7 +12,6 @@
  *     no-recovery: not back without a reopen           resumes-in-place      allowed                 allowed
  *     no-recovery: never back                          recovers-after-heal, whatever the fault was
  *     lost-write, resurrected-delete over a restart    durable-acks, whatever the fault was
- *       … and it was acked after the target had told of the I/O error   durable-acks-after-io-error as well
  *     torn-batch                                       atomic-batches, whatever the fault was
  *
  * Under a fault of the family errorless there is no excuse for any of it.

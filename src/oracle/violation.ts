@@ -11,6 +11,8 @@ export const VIOLATION_SEVERITY = {
   'wrong-error': 'grace',
   'no-recovery': 'grace',
   'open-failed': 'grace',
+  /** Of a drill: the service did not behave as its owner expects while the fault was on. */
+  'unmet-expectation': 'grace',
 } as const
 
 export type ViolationKind = keyof typeof VIOLATION_SEVERITY

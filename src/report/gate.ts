@@ -1,6 +1,7 @@
 /** The gate: whether a run is good enough to go on with, and if not, why not. */
 import { VIOLATION_SEVERITY } from '../oracle/violation.js'
 import { compareWithBaseline, type Difference, type Tally } from './baseline.js'
+import { flakyTrials, violationsOf } from './flaky.js'
 import { type Known, settleKnown } from './known.js'
 import type { RunResult, ScenarioResult, TrialResult } from './result.js'
 import { differenceSentence, knownSentence } from './sentences.js'
@@ -43,6 +44,7 @@ export function judgeGate(run: RunResult): Gate {
   const bound = level === undefined ? undefined : { level, lowerBound: wilsonLowerBound(judged, level) }
   const { dataLoss, excused } = countViolations(trials, known)
   const differences = compared(run, known)
+  const flaky = flakyTrials(run).length
 
   const isCompared = differences !== undefined
   const rateMissed = !isCompared && counted(judged) > 0 && (bound?.lowerBound ?? rate) < target
@@ -68,6 +70,7 @@ export function judgeGate(run: RunResult): Gate {
       ? [`${plural(dataLoss, 'data-loss violation')}${allowed}`]
       : []),
     ...(excused > 0 ? [plural(excused, 'known violation')] : []),
+    ...(flaky > 0 ? [plural(flaky, 'flaky trial')] : []),
   ]
 
   return {
@@ -117,10 +120,10 @@ function flawsOf(
 }
 
 function countViolations(trials: readonly TrialResult[], known: Known) {
-  const found = trials.flatMap(({ scenario, judgement }) =>
-    (judgement?.violations ?? []).map((violation) => ({
+  const found = trials.flatMap((trial) =>
+    violationsOf(trial).map((violation) => ({
       severity: violation.severity,
-      isExcused: known.excuse(scenario, violation) !== undefined,
+      isExcused: known.excuse(trial.scenario, violation) !== undefined,
     })),
   )
   return {
@@ -142,7 +145,7 @@ function compared({ scenarios, gate }: RunResult, known: Known): Difference[] | 
 function tallyOf({ name, trials }: ScenarioResult, known: Known): Tally {
   const counting = trials.filter((trial) => !known.excuses(trial))
   const violations = counting
-    .flatMap(({ judgement }) => judgement?.violations ?? [])
+    .flatMap(violationsOf)
     .filter((violation) => known.excuse(name, violation) === undefined)
   return {
     name,

@@ -2,11 +2,14 @@
  * Annotations for GitHub Actions: workflow commands on stdout
  * (https://docs.github.com/actions/reference/workflow-commands-for-github-actions).
  */
+
+import { flakyTrials, violationsOf } from './flaky.js'
 import { type Gate, judgeGate } from './gate.js'
 import { groupReasons, groupViolations } from './groups.js'
 import type { RunResult, TrialResult } from './result.js'
 import {
   differenceSentence,
+  flakySentence,
   howOften,
   keptSentences,
   reasonHeading,
@@ -33,7 +36,7 @@ export function renderGithub(run: RunResult): string {
     title: run.tool.name,
     text: [gate.line, ...worse(gate)].join('\n'),
   }
-  const annotations = [verdict, ...violations(run, gate), ...unsettled(run)]
+  const annotations = [verdict, ...violations(run, gate), ...flaky(run), ...unsettled(run)]
   const shown = (['error', 'warning', 'notice'] as const).flatMap((level) =>
     limited(annotations.filter((each) => each.level === level)),
   )
@@ -57,6 +60,14 @@ function violations({ scenarios }: RunResult, { met, known }: Gate): Annotation[
       }
     }),
   )
+}
+
+function flaky(run: RunResult): Annotation[] {
+  return flakyTrials(run).map((trial) => ({
+    level: 'warning',
+    title: `flaky trial of ${trial.scenario}`,
+    text: `${oneLine(flakySentence(trial))}\n${visible(trial.replay)}`,
+  }))
 }
 
 function unsettled({ scenarios }: RunResult): Annotation[] {
@@ -88,12 +99,12 @@ function details({ scenarios, tool }: RunResult): string[] {
 }
 
 function detail(trial: TrialResult): string[] {
-  const { scenario, seed, index, verdict, reason, judgement } = trial
+  const { scenario, seed, index, verdict, reason } = trial
   // of a trial that failed, the violations below it say more
   const why = reason === undefined || verdict === 'failed' ? '' : `: ${reason}`
   return [
     oneLine(`${verdict} ${scenario} ${seed}.${index}${why}`),
-    ...(judgement?.violations ?? []).map((violation) => `  ${oneLine(violationSentence(violation))}`),
+    ...violationsOf(trial).map((violation) => `  ${oneLine(violationSentence(violation))}`),
     `  ${visible(trial.replay)}`,
     ...keptSentences(trial).map((sentence) => `  ${visible(sentence)}`),
   ]

@@ -1,6 +1,7 @@
 /** Puts together what happened many times in the same way, so that a report can say it once. */
 import type { Severity, ViolationKind } from '../oracle/violation.js'
 import type { PromiseId } from '../target/contract.js'
+import { violationsOf } from './flaky.js'
 import type { ScenarioResult, TrialResult, VerdictName } from './result.js'
 
 /** Items by key, in the order in which each key came first. */
@@ -33,7 +34,7 @@ export interface ViolationGroup {
 /** The violations of a scenario, data loss first. */
 export function groupViolations(scenario: ScenarioResult): ViolationGroup[] {
   const found = scenario.trials.flatMap((trial) =>
-    (trial.judgement?.violations ?? []).map((violation) => ({ violation, trial })),
+    violationsOf(trial).map((violation) => ({ violation, trial })),
   )
   const groups = groupBy(found, ({ violation }) => `${violation.kind} ${shape(violation.summary)}`)
   return groups

@@ -3,10 +3,11 @@
 import type { Severity, ViolationKind } from '../oracle/violation.js'
 import type { Contract } from '../target/contract.js'
 import type { Baseline, Difference } from './baseline.js'
+import { flakyTrials, violationsOf } from './flaky.js'
 import { judgeGate } from './gate.js'
 import { groupReasons, groupWaived, type WaivedGroup } from './groups.js'
 import type { Known, KnownOutcome } from './known.js'
-import type { EvidenceCount, RunResult, ScenarioResult, VerdictName } from './result.js'
+import type { EvidenceCount, RunResult, ScenarioResult, Shard, TrialResult, VerdictName } from './result.js'
 import { type Counts, countVerdicts, passRate, sumEvidence } from './stats.js'
 
 export interface JsonReport {
@@ -19,6 +20,14 @@ export interface JsonReport {
   /** ISO 8601, UTC. */
   readonly startedAt: string
   readonly durationMs: number
+  /** Present where this is one part of a run, from 1 to total. */
+  readonly shard?: { readonly index: number; readonly total: number; readonly from: string }
+  /** Present where it was put together from so many parts. */
+  readonly shards?: number
+  /** How often each trial was run; absent where it was once. A trial counts once, as its worst run. */
+  readonly repeatEach?: number
+  /** The trials of which two runs differ. Present with repeatEach. */
+  readonly flaky?: readonly JsonFlaky[]
   /** False where the run was interrupted or bailed out. */
   readonly complete: boolean
   readonly gate: JsonGate
@@ -27,6 +36,15 @@ export interface JsonReport {
   /** Present where there are known failures: what became of each whose scenarios were tried. */
   readonly known?: readonly KnownOutcome[]
   readonly scenarios: readonly JsonScenario[]
+}
+
+interface JsonFlaky {
+  readonly scenario: string
+  /** Seed of the trial. */
+  readonly trial: string
+  /** Every run, in order. */
+  readonly runs: readonly { readonly verdict: VerdictName; readonly violations: readonly ViolationKind[] }[]
+  readonly replay: string
 }
 
 interface JsonGate {
@@ -97,6 +115,11 @@ export function jsonReport(run: RunResult): JsonReport {
     seed: run.seed,
     startedAt: run.startedAt,
     durationMs: run.durationMs,
+    ...(run.shard === undefined ? {} : { shard: jsonShard(run.shard) }),
+    ...(run.shards === undefined ? {} : { shards: run.shards }),
+    ...(run.repeatEach === undefined
+      ? {}
+      : { repeatEach: run.repeatEach, flaky: flakyTrials(run).map(jsonFlaky) }),
     complete: run.complete,
     gate: {
       target,
@@ -115,6 +138,20 @@ export function jsonReport(run: RunResult): JsonReport {
   }
 }
 
+function jsonShard({ index, total, from }: Shard): NonNullable<JsonReport['shard']> {
+  return { index, total, from }
+}
+
+function jsonFlaky({ scenario, seed, runs = [], replay }: TrialResult): JsonFlaky {
+  const kinds = ({ violations }: (typeof runs)[number]) => [...new Set(violations.map(({ kind }) => kind))]
+  return {
+    scenario,
+    trial: seed,
+    runs: runs.map((each) => ({ verdict: each.verdict, violations: kinds(each) })),
+    replay,
+  }
+}
+
 function jsonScenario(scenario: ScenarioResult, known: Known): JsonScenario {
   const { name, title, volume, trials } = scenario
   const counts = countVerdicts(trials)
@@ -127,8 +164,9 @@ function jsonScenario(scenario: ScenarioResult, known: Known): JsonScenario {
     passRate: passRate(counts),
     ...(excused === 0 ? {} : { known: excused }),
     evidence: sumEvidence(trials),
-    violations: trials.flatMap(({ seed, replay, kept, judgement }) =>
-      (judgement?.violations ?? []).map((violation) => {
+    violations: trials.flatMap((trial) =>
+      violationsOf(trial).map((violation) => {
+        const { seed, replay, kept } = trial
         const { kind, severity, summary } = violation
         const excuse = known.excuse(name, violation)
         return {

@@ -2,7 +2,7 @@
  * JUnit's XML, as Jenkins, GitLab and the readers for GitHub take it: a suite for each scenario, a case for each trial.
  * What is inconclusive counts against the gate, so it is a failure here too; what is known does not, so it counts as skipped.
  */
-import type { Violation } from '../oracle/violation.js'
+import { isFlaky, runsInWords, violationsOf } from './flaky.js'
 import { judgeGate } from './gate.js'
 import type { Known } from './known.js'
 import type { RunResult, ScenarioResult, TrialResult } from './result.js'
@@ -18,8 +18,10 @@ export function renderJunit(run: RunResult): string {
     run.scenarios.flatMap(({ trials }) => trials),
     known,
   )
+  const part = run.shard === undefined ? {} : { shard: `${run.shard.index}/${run.shard.total}` }
   const facts = {
     gate: line,
+    ...part,
     target: `${target.name} ${target.version}`.trim(),
     isolation,
     seed,
@@ -71,10 +73,14 @@ function testcase(trial: TrialResult, known: Known): string {
     time: seconds(durationMs),
   }
   const output = element('system-out', {}, [
-    escapeXml([...violationsOf(trial), replay, ...keptSentences(trial)].join('\n')),
+    escapeXml([...broken(trial), replay, ...keptSentences(trial)].join('\n')),
   ])
   return element('testcase', attributes, [
-    properties({ seed: `${seed}.${index}`, replay }),
+    properties({
+      seed: `${seed}.${index}`,
+      replay,
+      ...(isFlaky(trial) ? { flaky: runsInWords(trial) } : {}),
+    }),
     ...outcome(trial, known),
     output,
   ])
@@ -83,7 +89,7 @@ function testcase(trial: TrialResult, known: Known): string {
 function outcome(trial: TrialResult, known: Known): string[] {
   const { verdict, reason = '' } = trial
   if (known.excuses(trial)) {
-    const excuses = violations(trial).map((violation) => known.excuse(trial.scenario, violation)!)
+    const excuses = violationsOf(trial).map((violation) => known.excuse(trial.scenario, violation)!)
     const reasons = new Set(excuses.map((excuse) => `known until ${excuse.expires}: ${excuse.reason}`))
     return [element('skipped', { message: [...reasons].join('; ') }, [])]
   }
@@ -97,20 +103,17 @@ function outcome(trial: TrialResult, known: Known): string[] {
     case 'inconclusive':
       return [element('failure', { message: reason, type: 'inconclusive' }, [])]
     case 'failed': {
-      const [first] = violations(trial)
+      const [first] = violationsOf(trial)
       const message = first === undefined ? reason : `${first.kind}: ${first.summary}`
-      const body = escapeXml(violationsOf(trial).join('\n'))
+      const body = escapeXml(broken(trial).join('\n'))
       return [element('failure', { message, type: first?.kind ?? 'failed' }, [body])]
     }
   }
 }
 
-function violationsOf(trial: TrialResult): string[] {
-  return violations(trial).map(violationSentence)
-}
-
-function violations({ judgement }: TrialResult): readonly Violation[] {
-  return judgement?.violations ?? []
+function broken(trial: TrialResult): string[] {
+  const flaky = isFlaky(trial) ? [`flaky: ${runsInWords(trial)}, all with the same seed`] : []
+  return [...flaky, ...violationsOf(trial).map(violationSentence)]
 }
 
 function properties(values: Attributes): string {

@@ -1,6 +1,7 @@
 /** Failures that are known and put up with until a day: they are shown, but do not count against the gate. */
 import type { Violation, ViolationKind } from '../oracle/violation.js'
 import { matcher } from '../scenario/selector.js'
+import { violationsOf } from './flaky.js'
 import type { ScenarioResult, TrialResult } from './result.js'
 
 export interface KnownFailure {
@@ -66,10 +67,7 @@ export function settleKnown(
     excuses: (trial) =>
       trial.verdict === 'failed' &&
       violationsOf(trial).length > 0 &&
+      (trial.runs ?? []).every(({ verdict }) => verdict === 'failed' || verdict === 'passed') &&
       violationsOf(trial).every((violation) => excuse(trial.scenario, violation) !== undefined),
   }
-}
-
-function violationsOf({ judgement }: TrialResult): readonly Violation[] {
-  return judgement?.violations ?? []
 }

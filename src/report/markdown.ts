@@ -1,9 +1,11 @@
 /** The report as Markdown, for a job's summary, a comment or an issue. */
+import { flakyTrials } from './flaky.js'
 import { type Gate, judgeGate } from './gate.js'
 import { foldViolations, groupReasons } from './groups.js'
 import type { RunResult, ScenarioResult, TrialResult } from './result.js'
 import {
   comparisonSentences,
+  flakySentence,
   howOften,
   keptSentences,
   knownSentence,
@@ -67,8 +69,9 @@ function notes(run: RunResult, { known }: Gate): string {
     const told = `- ${reasonHeading(group)}: ${prose(reasonSentence(group))}`
     return group.verdict === 'skipped' ? told : `${told}\n${again(group.trials[0])}`
   })
+  const flaky = flakyTrials(run).map((trial) => `- ${prose(flakySentence(trial))}\n${again(trial)}`)
   const sentences = [...waivedSentences(run), ...known.outcomes.map(knownSentence)]
-  return [...unsettled, ...sentences.map((sentence) => `- ${prose(sentence)}`)].join('\n')
+  return [...flaky, ...unsettled, ...sentences.map((sentence) => `- ${prose(sentence)}`)].join('\n')
 }
 
 /** Inside an item of a list: the command that runs a trial again, and where its files are. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { runResult, scenario, trials } from '../testing/results.js'
-import { estimate, type RunRates, ratesOf } from './rates.js'
+import { estimate as estimated, lastMeans, type RunRates, ratesOf } from './rates.js'
 
 function rates(means: Record<string, number>, called = 'lightning'): RunRates {
   const scenarios = Object.entries(means).map(([name, durationMs]) =>
@@ -13,6 +13,10 @@ const planned = [
   { name: 'a', trials: 10 },
   { name: 'b', trials: 5 },
 ]
+
+function estimate(known: readonly RunRates[], called: string, trials: typeof planned, pace: number) {
+  return estimated(lastMeans(known, called, trials), trials, pace)
+}
 
 describe('estimate', () => {
   it('is how long the trials took, by as many as run at a time', () => {

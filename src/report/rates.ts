@@ -1,6 +1,6 @@
 /** How long runs took and how they went, in short; and from it, how long the next one will take. */
 import { judgeGate } from './gate.js'
-import type { RunResult } from './result.js'
+import type { PlannedScenario, RunResult } from './result.js'
 import { countVerdicts, rateOf } from './stats.js'
 
 /** What is remembered of a run for good. */
@@ -21,7 +21,7 @@ interface ScenarioRates {
   readonly passed: number
   /** Trials that were not skipped. */
   readonly counted: number
-  /** Mean duration of a trial, in milliseconds. */
+  /** Mean duration of one run of a trial, in milliseconds. */
   readonly meanMs: number
 }
 
@@ -36,9 +36,15 @@ export function ratesOf(run: RunResult, { id, called }: Pick<RunRates, 'id' | 'c
       name,
       trials: trials.length,
       ...rateOf(countVerdicts(trials)),
-      meanMs: Math.round(trials.reduce((sum, { durationMs }) => sum + durationMs, 0) / trials.length),
+      meanMs: Math.round(
+        sum(trials.map(({ durationMs }) => durationMs)) / sum(trials.map(({ runs }) => runs?.length ?? 1)),
+      ),
     })),
   }
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0)
 }
 
 /** How long a run is going to take. */
@@ -52,26 +58,40 @@ export interface Estimate {
 const LEAST_KNOWN = 0.5
 
 /**
- * An estimate from the last time that each scenario ran against the same target; undefined where too little is known.
+ * How long one run of a trial takes, from the last time that each scenario ran against the same target, in
+ * milliseconds; a scenario that is new takes what is usual. Undefined where too little is known.
  *
  * @param rates in the order in which the runs were
- * @param workers trials at a time
  */
-export function estimate(
+export function lastMeans(
   rates: readonly RunRates[],
   called: string,
-  planned: readonly { readonly name: string; readonly trials: number }[],
-  workers: number,
-): Estimate | undefined {
+  planned: readonly PlannedScenario[],
+): ((scenario: string) => number) | undefined {
   const means = new Map(
     rates
       .filter((run) => run.called === called)
       .flatMap(({ scenarios }) => scenarios.map(({ name, meanMs }) => [name, meanMs])),
   )
   const known = planned.filter(({ name }) => means.has(name))
-  const trials = (some: typeof planned) => some.reduce((sum, each) => sum + each.trials, 0)
+  const trials = (some: typeof planned) => sum(some.map((each) => each.trials))
   if (known.length === 0 || trials(known) < LEAST_KNOWN * trials(planned)) return undefined
-  const usual = known.reduce((sum, { name, trials: n }) => sum + n * means.get(name)!, 0) / trials(known)
-  const shareMs = (name: string) => (means.get(name) ?? usual) / workers
-  return { totalMs: planned.reduce((sum, { name, trials: n }) => sum + n * shareMs(name), 0), shareMs }
+  const usual = sum(known.map(({ name, trials: n }) => n * means.get(name)!)) / trials(known)
+  return (name) => means.get(name) ?? usual
+}
+
+/**
+ * An estimate for a run; undefined where too little is known.
+ *
+ * @param meanMs as lastMeans gives it
+ * @param pace how many trials are done in the time of one run: fewer than there are workers where each is repeated
+ */
+export function estimate(
+  meanMs: ((scenario: string) => number) | undefined,
+  planned: readonly PlannedScenario[],
+  pace: number,
+): Estimate | undefined {
+  if (meanMs === undefined) return undefined
+  const shareMs = (name: string) => meanMs(name) / pace
+  return { totalMs: sum(planned.map(({ name, trials }) => trials * shareMs(name))), shareMs }
 }

@@ -1,6 +1,7 @@
 /** What every report for people says in the same words. Texts from outside are as they came: see `oneLine`. */
 import type { Violation } from '../oracle/violation.js'
 import type { Baseline, Difference } from './baseline.js'
+import { runsInWords } from './flaky.js'
 import { groupWaived, type ReasonGroup, type ViolationGroup } from './groups.js'
 import type { KnownOutcome } from './known.js'
 import type { RunResult, TrialResult } from './result.js'
@@ -8,9 +9,21 @@ import type { Rate } from './stats.js'
 import { percent, plural } from './words.js'
 
 /** What was run and how, without what came of it. */
-export function runFacts({ target, isolation, seed, durationMs }: RunResult): string[] {
+export function runFacts(run: RunResult): string[] {
+  const { target, isolation, seed, shard, shards, durationMs, repeatEach = 1 } = run
   const name = `${target.name} ${target.version}`.trim()
-  return [name, `isolation ${isolation}`, `seed ${seed}`, inSeconds(durationMs)]
+  const part = shard === undefined ? [] : [`shard ${shard.index}/${shard.total} (${shard.from})`]
+  const parts = shards === undefined ? [] : [`${shards} shards`]
+  const repeated = repeatEach === 1 ? [] : [`each trial ${repeatEach} times`]
+  return [
+    name,
+    `isolation ${isolation}`,
+    `seed ${seed}`,
+    ...part,
+    ...parts,
+    ...repeated,
+    inSeconds(durationMs),
+  ]
 }
 
 /** '1.3 s'. */
@@ -21,6 +34,12 @@ export function inSeconds(milliseconds: number): string {
 /** 'lost-write (data-loss): key k07: put #412 is gone'. */
 export function violationSentence({ kind, severity, summary }: Violation): string {
   return `${kind} (${severity}): ${summary}`
+}
+
+/** 'diskfull/sweep 1f09c2a7b3de.4 is flaky: passed, failed (lost-write), passed, all with the same seed'. */
+export function flakySentence(trial: TrialResult): string {
+  const { scenario, seed, index } = trial
+  return `${scenario} ${seed}.${index} is flaky: ${runsInWords(trial)}, all with the same seed`
 }
 
 /** ', 3 times in 2 trials'; nothing where it was once. */

@@ -1,10 +1,12 @@
 /** The report for people: a table of the scenarios, what went wrong in words, and the gate. */
+import { flakyTrials } from './flaky.js'
 import { type Gate, judgeGate } from './gate.js'
 import { renderGrid, type Style } from './grid.js'
 import { foldViolations, groupReasons, type ViolationGroup } from './groups.js'
 import type { RunResult, ScenarioResult } from './result.js'
 import {
   comparisonSentences,
+  flakySentence,
   howOften,
   keptSentences,
   knownSentence,
@@ -86,8 +88,12 @@ function notes(run: RunResult, { known }: Gate, { chalk, width }: Style): string
       ...keptSentences(first).map((line) => `  ${visible(line)}`),
     ]
   })
+  const flaky = flakyTrials(run).flatMap((trial) => [
+    ...note(flakySentence(trial)),
+    `  ${chalk.dim(visible(trial.replay))}`,
+  ])
   const sentences = [...waivedSentences(run), ...known.outcomes.map(knownSentence)]
-  return [...unsettled, ...sentences.flatMap(note)]
+  return [...flaky, ...unsettled, ...sentences.flatMap(note)]
 }
 
 /** A text on lines of which all but the first are indented. */

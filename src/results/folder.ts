@@ -4,7 +4,8 @@
  *     .gitignore                     everything
  *     last                           the id of the last run
  *     rates.jsonl                    a line for each run there ever was
- *     runs/<id>/result.json          without the histories
+ *     runs/<id>/result.json          without the histories and the timelines
+ *     runs/<id>/timelines.jsonl      a line for each trial, in the order of result.json; null: it did not run
  *     runs/<id>/failed/<trial>/      trial.json, history.jsonl, target.log of a trial that did not pass
  */
 import { lstat, mkdir, readdir, readFile, stat } from 'node:fs/promises'
@@ -21,16 +22,27 @@ export const LAST = path.join(FOLDER, 'last')
 export const RATES = path.join(FOLDER, 'rates.jsonl')
 export const RUNS = path.join(FOLDER, 'runs')
 
-/** What we call a run, and nobody else calls a directory. */
-const ID = /^\d{8}T\d{6}\.\d{3}Z-[\w.-]+(~\d+)?$/
+/** What we call a run, or a shard of one, and nobody else calls a directory. */
+const ID = /^\d{8}T\d{6}\.\d{3}Z-(?<seed>[\w.-]+?)(?<shard>\+\d+-of-\d+)?(~\d+)?$/
 
 /** Sorts by the time at which a run began. */
-export function runId({ startedAt, seed }: Pick<RunResult, 'startedAt' | 'seed'>): string {
-  return `${startedAt.replace(/[-:]/g, '')}-${seed.replace(/[^\w.-]/g, '-')}`
+export function runId({ startedAt, seed, shard }: Pick<RunResult, 'startedAt' | 'seed' | 'shard'>): string {
+  const part = shard === undefined ? '' : `+${shard.index}-of-${shard.total}`
+  return `${startedAt.replace(/[-:]/g, '')}-${seed.replace(/[^\w.-]/g, '-')}${part}`
+}
+
+/** What the shards of one run have in common; of a whole run, its id. */
+export function runOf(id: string): string {
+  const { seed, shard } = ID.exec(id)?.groups ?? {}
+  return shard === undefined ? id : seed!
 }
 
 export function resultFile(id: string): string {
   return path.join(RUNS, id, 'result.json')
+}
+
+export function timelinesFile(runDirectory: string): string {
+  return path.join(runDirectory, 'timelines.jsonl')
 }
 
 /** The directory of a trial, beside the run's result. */

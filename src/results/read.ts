@@ -1,16 +1,17 @@
 /** Finds and reads what is kept of earlier runs. */
-import { readFile, stat } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { z } from 'zod'
 import { UsageError } from '../errors.js'
 import type { Event } from '../history/events.js'
+import type { PackedTimeline } from '../history/packed-timeline.js'
 import { VIOLATION_SEVERITY, type ViolationKind } from '../oracle/violation.js'
 import type { Baseline } from '../report/baseline.js'
 import { jsonReport } from '../report/json.js'
 import type { RunRates } from '../report/rates.js'
-import type { RunResult, TrialResult } from '../report/result.js'
+import type { RunResult, ScenarioResult, TrialResult } from '../report/result.js'
 import { nearest } from '../scenario/nearest.js'
-import { lastId, RATES, resultFile, runIds, trialDirectory, whenMissing } from './folder.js'
+import { lastId, RATES, resultFile, runIds, timelinesFile, trialDirectory, whenMissing } from './folder.js'
 
 /** Runs that a message names. */
 const MOST_NAMED = 5
@@ -82,8 +83,15 @@ const rates = z.looseObject({
   ),
 })
 
+const series = z.array(z.number().int())
+const rows = z.array(z.union([z.string(), z.number().int()]))
+
+const packedTimeline: z.ZodType<PackedTimeline | null> = z
+  .tuple([z.number(), series, series, series, series, series, series, rows, rows, series])
+  .nullable()
+
 /**
- * A run that is kept, as it was, with the histories of the trials that did not pass.
+ * A run that is kept, as it was, with the timelines of its trials, and the histories of those that did not pass.
  *
  * @param selector an id, the beginning of one, `last`, a directory or a result.json
  * @throws UsageError where there is no such run, or its result is damaged
@@ -92,11 +100,16 @@ export async function readRun(selector: string): Promise<RunResult> {
   const { file } = await locate(selector)
   const run = await readResult(file)
   const directory = path.dirname(file)
-  const scenarios = run.scenarios.map(async (scenario) => ({
-    ...scenario,
-    trials: await Promise.all(scenario.trials.map((trial) => withHistory(directory, trial))),
-  }))
-  return { ...run, scenarios: await Promise.all(scenarios) }
+  const timelines = (await readTimelines(directory)).values()
+  const scenarios: ScenarioResult[] = []
+  for (const scenario of run.scenarios) {
+    const trials = scenario.trials.map((trial) => {
+      const timeline = timelines.next().value
+      return withHistory(directory, timeline ? { ...trial, timeline } : trial)
+    })
+    scenarios.push({ ...scenario, trials: await Promise.all(trials) })
+  }
+  return { ...run, scenarios }
 }
 
 /** A run without histories, from its result.json. @throws UsageError where that is damaged */
@@ -131,6 +144,24 @@ export async function readBaseline(selector: string): Promise<Baseline> {
       violations: [...new Set(violations.filter((each) => each.known === undefined).map(({ kind }) => kind))],
     })),
   }
+}
+
+/**
+ * The files of results that paths lead to: a file itself, a directory to every `result.json` in it, however deep.
+ * @throws UsageError where a path leads to none
+ */
+export async function findResults(paths: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(
+    paths.map(async (place) => {
+      if (await isFile(place)) return [place]
+      const entries = await readdir(place, { recursive: true, withFileTypes: true }).catch(whenMissing([]))
+      const files = entries.filter((entry) => entry.isFile() && entry.name === 'result.json')
+      if (files.length === 0)
+        throw new UsageError(`${place}: no such file, and no directory with a result.json in it`)
+      return files.map((entry) => path.join(entry.parentPath, entry.name)).sort()
+    }),
+  )
+  return [...new Set(found.flat())]
 }
 
 /** Every run of which there is a line, the oldest first. What is no such line (a full disk leaves half of one) is passed over. */
@@ -222,6 +253,14 @@ function checked<T>(file: string, schema: z.ZodType<T>, json: unknown, what: str
   const [issue] = error.issues
   const place = issue === undefined ? '' : ` (${[...issue.path, ''].join('.')} ${issue.message})`
   throw new UsageError(`${file}: is not ${what}${place}`)
+}
+
+/** In the order of the trials; runs that an earlier version kept have none. */
+async function readTimelines(runDirectory: string): Promise<(PackedTimeline | null)[]> {
+  const file = timelinesFile(runDirectory)
+  const text = await readFile(file, 'utf8').catch(whenMissing(''))
+  const lines = text.split('\n').filter((line) => line !== '')
+  return lines.map((line) => checked(file, packedTimeline, parseJson(file, line), 'a file of timelines'))
 }
 
 async function withHistory(runDirectory: string, trial: TrialResult): Promise<TrialResult> {

@@ -14,6 +14,8 @@ import {
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Event } from '../history/events.js'
+import { packTimeline } from '../history/packed-timeline.js'
+import { timelineOf } from '../history/timeline.js'
 import { jsonReport } from '../report/json.js'
 import type { RunResult } from '../report/result.js'
 import { inNewDirectory } from '../testing/in-directory.js'
@@ -29,13 +31,15 @@ const history: Event[] = [
   { type: 'phase', time: 0, phase: 'healthy' },
   { type: 'close', time: 1.5 },
 ]
+const timeline = packTimeline(timelineOf(history))
 const failing = runResult({
   scenarios: [
     scenario('diskfull/sweep', [
-      ...trials(3, 'passed'),
+      ...trials(3, 'passed', { timeline }),
       trial('failed', {
         index: 3,
         violations: [violation('lost-write', 'key k is gone')],
+        timeline,
         history,
         targetLog: 'out of space\n',
       }),
@@ -77,6 +81,7 @@ describe('a run that is saved', () => {
         `${failed}/target.log`,
         `${failed}/trial.json`,
         `runs/${id}/result.json`,
+        `runs/${id}/timelines.jsonl`,
       ])
       const read = (file: string) => readFile(path.join(FOLDER, file), 'utf8')
       expect(await read('.gitignore')).toBe('*\n')
@@ -90,7 +95,9 @@ describe('a run that is saved', () => {
         index: 3,
         judgement: { violations: [{ kind: 'lost-write' }], evidence: { ENOSPC: { direct: 3 } } },
       })
-      expect(await read(`runs/${id}/result.json`)).not.toContain('history')
+      expect(await read(`runs/${id}/result.json`)).not.toMatch(/history|timeline/)
+      const line = `${JSON.stringify(timeline)}\n`
+      expect(await read(`runs/${id}/timelines.jsonl`)).toBe(`${line.repeat(4)}null\nnull\n`)
     })
   })
 
@@ -111,6 +118,27 @@ describe('a run that is saved', () => {
       expect(await savedIds()).toEqual(expected)
       expect((await readRates()).map(({ id }) => id).sort()).toEqual(expected)
       expect(await readRun(expected[0]!)).toEqual(failing)
+    })
+  })
+
+  it('of which there are shards is one of twenty, and each shard leaves the others what it found', async () => {
+    await inNewDirectory(async () => {
+      const whole = await saveRun(later(0), 'lightning')
+      const shard = (index: number, seed: string) => {
+        const part = { index, total: 30, from: '--shard', called: 'lightning', planned: [] }
+        return later(index, { seed, shard: part })
+      }
+      for (let index = 1; index <= 30; index++) await saveRun(shard(index, 'a'), 'lightning')
+      expect(await savedIds()).toHaveLength(31)
+      expect((await readRates()).map(({ id }) => id)).toEqual([whole])
+      expect(await readFile(`${FOLDER}/last`, 'utf8')).toBe(`${whole}\n`)
+      for (let second = 100; second < 119; second++) await saveRun(later(second), 'lightning')
+      const ids = await savedIds()
+      expect(ids).toHaveLength(30 + 19)
+      expect(ids).not.toContain(whole)
+      expect(ids[0]).toBe('20260102T000001.000Z-a+1-of-30')
+      await saveRun(later(200), 'lightning')
+      expect(await savedIds()).toHaveLength(20)
     })
   })
 
@@ -158,6 +186,15 @@ describe('a run that is saved', () => {
       expect(found!.trials.filter((each) => each.history !== undefined)).toHaveLength(20)
       expect(found!.trials).toHaveLength(25)
     })
+  })
+})
+
+it('has no timelines where an earlier version kept it', async () => {
+  await inNewDirectory(async () => {
+    const id = await saveRun(failing, 'lightning')
+    await rm(`${FOLDER}/runs/${id}/timelines.jsonl`)
+    const [found] = (await readRun(id)).scenarios
+    expect(found!.trials.map((each) => each.timeline)).toEqual([undefined, undefined, undefined, undefined])
   })
 })
 
@@ -327,6 +364,12 @@ describe('a run that is asked for', () => {
       await expect(readRun(id)).rejects.toMatchObject({
         exitCode: 2,
         message: expect.stringContaining(`${file}: is damaged, or no JSON`),
+      })
+      const timelines = `${FOLDER}/runs/${id}/timelines.jsonl`
+      await writeFile(timelines, '[1,[],[],[],[],[],[],[],["kill",{}],[]]\n')
+      await expect(readRun(id)).rejects.toMatchObject({
+        exitCode: 2,
+        message: expect.stringContaining(`${timelines}: is not a file of timelines (8.1. Invalid input`),
       })
       await writeFile('result.json', '{"schema":1,"scenarios":[]}')
       await expect(readRun('result.json')).rejects.toMatchObject({

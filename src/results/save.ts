@@ -12,11 +12,13 @@ import {
   resultFile,
   runId,
   runIds,
+  runOf,
+  timelinesFile,
   trialDirectory,
   whenMissing,
 } from './folder.js'
 
-/** Runs that are kept. */
+/** Runs that are kept; all shards of a run are one. */
 const MOST_RUNS = 20
 /** Trials of one scenario whose history is kept: one has 0.2 MB or more, and the rest can be replayed. */
 const MOST_TRIALS = 20
@@ -42,14 +44,18 @@ export async function saveRun(run: RunResult, called: string): Promise<string> {
         trials.filter(hasHistory).slice(0, MOST_TRIALS),
       ))
         await saveTrial(directory, trial)
-      const saved: SavedResult = { schema: 1, result: withoutHistories(run) }
+      await saveTimelines(directory, run)
+      const saved: SavedResult = { schema: 1, result: withoutDetails(run) }
       await replaceFile(resultFile(id), `${JSON.stringify(saved)}\n`)
     } catch (error) {
       await rm(directory, { recursive: true, force: true })
       throw error
     }
-    await replaceFile(LAST, `${id}\n`)
-    await appendLine(RATES, JSON.stringify(ratesOf(run, { id, called })))
+    // the other shards of a run have to find what this one found: merge keeps the run
+    if (run.shard === undefined) {
+      await replaceFile(LAST, `${id}\n`)
+      await appendLine(RATES, JSON.stringify(ratesOf(run, { id, called })))
+    }
     await forgetOld(id)
     return id
   })
@@ -73,7 +79,7 @@ function hasHistory({ history }: TrialResult): boolean {
 
 async function saveTrial(runDirectory: string, trial: TrialResult): Promise<void> {
   const directory = trialDirectory(runDirectory, trial)
-  const { history = [], targetLog = '', ...rest } = trial
+  const { history = [], targetLog = '', timeline: _, ...rest } = trial
   await mkdir(directory, { recursive: true })
   await writeFile(path.join(directory, 'trial.json'), `${JSON.stringify(rest, null, 2)}\n`)
   await writeFile(
@@ -83,10 +89,18 @@ async function saveTrial(runDirectory: string, trial: TrialResult): Promise<void
   await writeFile(path.join(directory, 'target.log'), targetLog)
 }
 
-function withoutHistories(run: RunResult): RunResult {
+async function saveTimelines(runDirectory: string, { scenarios }: RunResult): Promise<void> {
+  const trials = scenarios.flatMap((scenario) => scenario.trials)
+  await writeFile(
+    timelinesFile(runDirectory),
+    trials.map(({ timeline = null }) => `${JSON.stringify(timeline)}\n`),
+  )
+}
+
+function withoutDetails(run: RunResult): RunResult {
   const scenarios = run.scenarios.map((scenario) => ({
     ...scenario,
-    trials: scenario.trials.map(({ history: _, targetLog: __, ...trial }) => trial),
+    trials: scenario.trials.map(({ history: _, targetLog: __, timeline: ___, ...trial }) => trial),
   }))
   return { ...run, scenarios }
 }
@@ -111,7 +125,8 @@ async function endsWithLine(file: string): Promise<boolean> {
 
 /** @param own stays, however long the run took */
 async function forgetOld(own: string): Promise<void> {
-  const others = (await runIds()).filter((id) => id !== own)
-  for (const id of others.slice(0, Math.max(0, others.length - (MOST_RUNS - 1))))
+  const others = (await runIds()).filter((id) => runOf(id) !== runOf(own))
+  const latest = [...new Set(others.map(runOf).reverse())].slice(0, MOST_RUNS - 1)
+  for (const id of others.filter((each) => !latest.includes(runOf(each))))
     await rm(path.join(RUNS, id), { recursive: true, force: true })
 }

@@ -102,7 +102,7 @@ async function huntAll(host: Host, options: SelftestOptions, results: BrokenResu
     const run = async ({ scenario, key }: Attempt<Scenario>) => {
       const trial = { schema: 1, scenario, target, ...key, limits } as const
       const replay = replayLine(scenario.name, key, commandOption(name))
-      return (await executeTrial(host, trial, { signal, keep: undefined, replay })).result
+      return (await executeTrial(host, trial, { signal, keep: undefined, replay, run: 1 })).result
     }
     const result: BrokenResult =
       possible.length > 0
@@ -130,6 +130,7 @@ async function tryCorrect(
   const { scenarios, seed, correctTrials, workers, limits, tool, signal, progress } = options
   const run = await runCampaign(host, {
     ...{ scenarios, target: spec, seed, trials: correctTrials, workers, limits, tool, signal },
+    repeatEach: 1,
     gate: { target: 1, allowDataLoss: false },
     bail: undefined,
     keep: undefined,

@@ -41,6 +41,8 @@ interface TargetProcessOptions {
   readonly cwd: string
   /** Longest wait for one answer, and for the exit after a close, in milliseconds. */
   readonly answerMs: number
+  /** Called with everything that comes on stderr. */
+  onLog?(chunk: Buffer): void
   /** Called exactly once, when the process is really gone and every request was settled. */
   onEnd(end: TargetEnd): void
 }
@@ -98,7 +100,10 @@ export class TargetProcess {
     if (this.#child.pid === undefined) return
     this.#child.on('exit', (code, signal) => this.#drain(code, signal))
     this.#child.stdout.on('data', (chunk: Buffer) => this.#read(chunk))
-    this.#child.stderr.on('data', (chunk: Buffer) => this.#log.push(chunk))
+    this.#child.stderr.on('data', (chunk: Buffer) => {
+      this.#log.push(chunk)
+      options.onLog?.(chunk)
+    })
     for (const stream of [this.#child.stdin, this.#child.stdout, this.#child.stderr]) {
       // EPIPE and the like: what they mean is told by the exit, or by the answer that does not come.
       stream.on('error', () => {})

@@ -5,8 +5,6 @@
 
 export const PROMISES = {
   'durable-acks': 'a write that was acked is still there after the process was killed and after a restart',
-  'durable-acks-after-io-error':
-    'that also holds for a write that was acked after an earlier one had failed with an I/O error',
   'atomic-batches': 'a batch is there as a whole or not at all',
   'refuses-when-full': 'on a full disk a write is refused with an error that says so',
   'refuses-over-limit':

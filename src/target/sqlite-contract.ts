@@ -6,8 +6,6 @@ import type { Contract } from './contract.js'
  */
 export const SQLITE_CONTRACT: Contract = {
   waived: {
-    'durable-acks-after-io-error':
-      'SQLite assumes that a sync which succeeds has written everything, and on Linux one that follows a failed one may have lost it: https://www.sqlite.org/atomiccommit.html#_hardware_assumptions',
     'deletes-when-full':
       'a commit, of a delete too, is appended to the WAL file: https://www.sqlite.org/wal.html#how_wal_works',
     'compacts-when-full':

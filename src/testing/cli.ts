@@ -3,6 +3,7 @@ import { accessSync, constants } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
+import { SHARD_VARIABLES } from '../cli/shard.js'
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 export const BIN = path.join(ROOT, 'bin/lightning-chaos.js')
@@ -33,6 +34,8 @@ export interface CliOptions {
   readonly save?: boolean
 }
 
+const NO_SHARD = Object.fromEntries(SHARD_VARIABLES.map((name) => [name, '']))
+
 /** Runs the command line to its end, with no terminal. */
 export function cli(args: readonly string[], { as, env = {}, cwd, input, save = false }: CliOptions = {}) {
   const noSave = args[0] === 'run' && !save ? ['--no-save'] : []
@@ -41,7 +44,7 @@ export function cli(args: readonly string[], { as, env = {}, cwd, input, save = 
     reject: false,
     stripFinalNewline: false,
     // what CI says of itself is for it alone
-    env: { HOME: '/nonexistent', GITHUB_ACTIONS: '', ...env },
+    env: { HOME: '/nonexistent', GITHUB_ACTIONS: '', ...NO_SHARD, ...env },
     ...(cwd === undefined ? {} : { cwd }),
     ...(input === undefined ? { stdin: 'ignore' as const } : { input }),
   })

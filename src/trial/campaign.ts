@@ -1,6 +1,7 @@
 /** A whole run: many scenarios, many trials of each, on a few workers. */
 import type { Event } from '../history/events.js'
-import type { RunResult, ScenarioResult, TrialResult } from '../report/result.js'
+import { mergeRuns } from '../report/flaky.js'
+import type { RunResult, ScenarioResult, Shard, TrialResult } from '../report/result.js'
 import type { Host } from '../sandbox/host.js'
 import type { Capability } from '../sandbox/need.js'
 import { needsOf } from '../scenario/needs.js'
@@ -10,6 +11,7 @@ import type { TargetSpec } from '../target/spec.js'
 import { missing } from './capable.js'
 import { executeTrial } from './execute.js'
 import { runPool } from './pool.js'
+import { repeat } from './repeat.js'
 import type { Limits } from './trial.js'
 
 export interface CampaignOptions {
@@ -18,6 +20,12 @@ export interface CampaignOptions {
   readonly seed: string
   /** Trials of each scenario; undefined: as many as it says itself. */
   readonly trials: number | undefined
+  /** Which part of the run this is; undefined: all of it. */
+  readonly shard?: Shard | undefined
+  /** Whether a trial is of our part; all are, unless given. */
+  readonly isOurs?: ((scenario: string, index: number) => boolean) | undefined
+  /** How often each trial is run. */
+  readonly repeatEach: number
   /** Runs one trial that is already known, instead of planning any. */
   readonly only?: TrialKey | undefined
   readonly workers: number
@@ -68,6 +76,7 @@ export async function runCampaign(host: Host, options: CampaignOptions): Promise
   }
   let identity = ''
   let bad = 0
+  let stoppedShort = false
 
   const rows: Row[] = scenarios.map((scenario) => {
     return { scenario, keys: keysOf(scenario, options), results: [], begun: false }
@@ -95,17 +104,23 @@ export async function runCampaign(host: Host, options: CampaignOptions): Promise
       progress.trial(skipped)
     } else {
       const trial = { schema: 1, scenario, target: options.target, ...key, limits: options.limits } as const
-      const executed = await executeTrial(host, trial, {
-        signal,
-        keep: options.keep,
-        replay,
-        onEvents: (events) => options.onEvents?.(events, { scenario: scenario.name, ...key }),
+      const runs = await repeat(options.repeatEach, signal, async (run) => {
+        const executed = await executeTrial(host, trial, {
+          signal,
+          keep: options.keep,
+          replay,
+          run,
+          onEvents: (events) => options.onEvents?.(events, { scenario: scenario.name, ...key }),
+        })
+        if (executed.target !== undefined) target = { ...target, ...executed.target }
+        identity = executed.identity ?? identity
+        return executed.result
       })
-      if (executed.target !== undefined) target = { ...target, ...executed.target }
-      identity = executed.identity ?? identity
-      row.results.push(executed.result)
-      if (executed.result.verdict !== 'passed') bad += 1
-      progress.trial(executed.result)
+      stoppedShort ||= runs.length < options.repeatEach
+      const result = options.repeatEach === 1 ? runs[0] : mergeRuns(runs)
+      row.results.push(result)
+      if (result.verdict !== 'passed') bad += 1
+      progress.trial(result)
     }
     if (row.results.length === row.keys.length) progress.end(scenarioResult(row))
   }
@@ -127,16 +142,20 @@ export async function runCampaign(host: Host, options: CampaignOptions): Promise
     target,
     isolation: identity === '' ? host.isolation : `${host.isolation} (${identity})`,
     seed: options.seed,
+    ...(options.shard === undefined ? {} : { shard: options.shard }),
+    ...(options.repeatEach === 1 ? {} : { repeatEach: options.repeatEach }),
     startedAt: startedAt.toISOString(),
     durationMs: Math.round(performance.now() - started),
     gate: options.gate,
-    complete: rows.every((row) => row.results.length === row.keys.length),
+    complete: !stoppedShort && rows.every((row) => row.results.length === row.keys.length),
     scenarios: rows.filter((row) => row.results.length > 0).map(scenarioResult),
   }
 }
 
-function keysOf(scenario: Scenario, { seed, trials, only }: CampaignOptions): TrialKey[] {
-  return only === undefined ? planTrials(scenario, { seed, trials }) : [only]
+function keysOf(scenario: Scenario, { seed, trials, only, isOurs }: CampaignOptions): TrialKey[] {
+  if (only !== undefined) return [only]
+  const keys = planTrials(scenario, { seed, trials })
+  return isOurs === undefined ? keys : keys.filter(({ index }) => isOurs(scenario.name, index))
 }
 
 function scenarioResult({ scenario, results }: Row): ScenarioResult {

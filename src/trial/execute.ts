@@ -2,6 +2,8 @@
 import path from 'node:path'
 import { ExitCode } from '../errors.js'
 import type { Event } from '../history/events.js'
+import { packTimeline } from '../history/packed-timeline.js'
+import { timelineOf } from '../history/timeline.js'
 import { Judge } from '../oracle/judge.js'
 import type { TrialResult } from '../report/result.js'
 import type { Host } from '../sandbox/host.js'
@@ -16,6 +18,8 @@ export interface ExecuteOptions {
   onEvents?(events: readonly Event[]): void
   /** The command that runs this trial again. */
   readonly replay: string
+  /** Which of several runs of the trial it is, from 1. */
+  readonly run: number
 }
 
 /** What became of a trial, and the target's own name and version. */
@@ -44,7 +48,7 @@ export async function executeTrial(host: Host, trial: Trial, options: ExecuteOpt
 
   try {
     await host.exchange(
-      { kind: 'trial', trial, ...keepIn(options.keep, trial) },
+      { kind: 'trial', trial, ...keepIn(options, trial) },
       {
         timeoutMs: trial.limits.trialMs,
         signal: options.signal,
@@ -70,7 +74,14 @@ export async function executeTrial(host: Host, trial: Trial, options: ExecuteOpt
         ? `the trial did not end within ${trial.limits.trialMs} ms (--trial-timeout), and was killed`
         : (error as Error).message
     return {
-      result: { ...base, verdict: 'error', reason, durationMs: durationMs(), history },
+      result: {
+        ...base,
+        verdict: 'error',
+        reason,
+        durationMs: durationMs(),
+        timeline: packTimeline(timelineOf(history)),
+        history,
+      },
       target,
       identity,
     }
@@ -83,12 +94,19 @@ export async function executeTrial(host: Host, trial: Trial, options: ExecuteOpt
     verdict,
     judgement,
     durationMs: durationMs(),
+    timeline: packTimeline(
+      timelineOf(
+        history,
+        judgement.violations.map(({ at }) => at),
+      ),
+    ),
     ...(reason === undefined ? {} : { reason }),
   }
   const details = { history, targetLog: log, ...kept }
   return { result: verdict === 'passed' ? result : { ...result, ...details }, target, identity }
 }
 
-function keepIn(directory: string | undefined, { scenario, seed }: Trial): { keep?: string } {
-  return directory === undefined ? {} : { keep: path.join(directory, `${scenario.name}-${seed}`) }
+function keepIn({ keep, run }: ExecuteOptions, { scenario, seed }: Trial): { keep?: string } {
+  const name = `${scenario.name}-${seed}${run === 1 ? '' : `~${run}`}`
+  return keep === undefined ? {} : { keep: path.join(keep, name) }
 }

@@ -13,8 +13,12 @@ export class Recorder {
     this.#emit = emit
   }
 
+  /** Milliseconds since the trial began, to a tenth. */
+  get elapsed(): number {
+    return Math.round((performance.now() - this.#start) * 10) / 10
+  }
+
   record(event: Untimed): void {
-    const time = Math.round((performance.now() - this.#start) * 10) / 10
-    this.#emit({ ...event, time } as Event)
+    this.#emit({ ...event, time: this.elapsed } as Event)
   }
 }

@@ -16,6 +16,7 @@ import { Faults } from './faults.js'
 import { killDuring } from './kill.js'
 import { Recorder } from './recorder.js'
 import { Session } from './session.js'
+import { SpaceWatch } from './space.js'
 import type { Trial } from './trial.js'
 
 export interface TrialEnvironment {
@@ -39,8 +40,9 @@ export async function runTrial(trial: Trial, environment: TrialEnvironment): Pro
   const volume = await mountVolume(world.isolation, trial.scenario.volume, world.place, identity)
   const steps = planSteps(trial.scenario)
   const run = new TrialRun(trial, environment, volume, steps.filter((step) => step.do === 'pad').length)
+  await run.begin()
   for (const step of steps) await run.perform(step)
-  return run.finish()
+  return await run.finish()
 }
 
 /** Between two attempts to write after a heal, in milliseconds. */
@@ -64,6 +66,7 @@ class TrialRun {
   readonly #driver: Driver
   readonly #session: Session
   readonly #faults: Faults
+  readonly #space: SpaceWatch
   /** The family of what was healed last. */
   #healed: FaultFamily | undefined
 
@@ -89,6 +92,7 @@ class TrialRun {
     this.#workload = createWorkload(trial.seed, spec)
     this.#driver = new Driver(trial.seed, spec, this.#workload, recorder)
     this.#faults = new Faults(recorder, trace ?? (volume.glass && new GlassTrace(volume.glass.client)))
+    this.#space = new SpaceWatch(volume, recorder)
     const command = trial.target.command.map((word) => word.replaceAll('{dir}', volume.data))
     this.#session = new Session({
       command: [...(volume.cpu === undefined ? [] : onCpu(volume.cpu)), ...identity.wrap(command)],
@@ -102,6 +106,10 @@ class TrialRun {
     })
     recorder.record({ type: 'volume', detail: `${volume.kind} on ${volume.root}` })
     recorder.record({ type: 'phase', phase: 'healthy' })
+  }
+
+  begin(): Promise<void> {
+    return this.#space.start()
   }
 
   async perform(step: FlatStep): Promise<void> {
@@ -141,7 +149,8 @@ class TrialRun {
   }
 
   /** @throws the volume's own failure, where it did not last: what the target did then proves nothing */
-  finish(): Finished {
+  async finish(): Promise<Finished> {
+    await this.#space.stop()
     const failure = this.#volume.failure?.()
     if (failure !== undefined) throw failure
     const { hello } = this.#session
@@ -157,19 +166,23 @@ class TrialRun {
   }
 
   async #inject({ do: _, fault, ...parameters }: Extract<FlatStep, { do: 'inject' }>): Promise<void> {
+    await this.#space.stop()
     await this.#faults.inject(fault, parameters, {
       volume: this.#volume,
       targetPid: this.#session.pid,
       asTarget: (command) => this.#identity.wrap(command),
       seed: `${this.#trial.seed}-${this.#injected++}`,
     })
+    await this.#space.start()
     this.#recorder.record({ type: 'phase', phase: 'faulted' })
   }
 
   async #heal(): Promise<void> {
     if (!this.#faults.any) return
     this.#healed = this.#faults.family
+    await this.#space.stop()
     await this.#faults.heal()
+    await this.#space.start()
     this.#recorder.record({ type: 'phase', phase: 'healed' })
   }
 

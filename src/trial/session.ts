@@ -1,6 +1,7 @@
 /** The target's life in a trial: processes started and ended, the data directory opened and closed. */
 import { TargetGone, TargetProcess } from '../target/child.js'
 import type { DataOp, Hello, OpenMode, TargetError } from '../target/protocol.js'
+import { TimedLog } from '../target/timed-log.js'
 import type { Mix } from '../workload/workload.js'
 import type { Recorder } from './recorder.js'
 
@@ -18,15 +19,19 @@ export interface SessionOptions {
   killStrays(): Promise<void>
 }
 
+/** Bytes of the target's stderr that are kept. */
+const LOG_SIZE = 256 * 1024
+
 export class Session {
   readonly #options: SessionOptions
+  readonly #log: TimedLog
   #process: TargetProcess | undefined
   #mode: OpenMode | undefined
   #hello: Hello | undefined
-  #log = ''
 
   constructor(options: SessionOptions) {
     this.#options = options
+    this.#log = new TimedLog(LOG_SIZE, () => options.recorder.elapsed)
   }
 
   /** The process, where one is running and has the directory open. */
@@ -47,8 +52,9 @@ export class Session {
     return this.#hello
   }
 
+  /** The end of the target's stderr. */
   get log(): string {
-    return this.#log + (this.#process?.log() ?? '')
+    return this.#log.toString()
   }
 
   supports(op: DataOp): boolean {
@@ -118,10 +124,10 @@ export class Session {
       environment,
       cwd,
       answerMs,
+      onLog: (chunk) => this.#log.push(chunk),
       onEnd: (end) => {
         if (end.action === 'not-started') return // hello rejects with the error
         recorder.record({ type: 'process', action: end.action, detail: end.detail })
-        this.#log += started.log()
         this.#process = undefined
         this.#mode = undefined
       },

@@ -1,0 +1,203 @@
+/** `drill FAULT` and `drill run FILE`: plans, checks, asks, does the rounds, and reports. */
+import { createInterface } from 'node:readline/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { audit } from '../../drill/audit.js'
+import { RefusedError } from '../../drill/errors.js'
+import { FAULTS } from '../../drill/faults/index.js'
+import { checkNoneActive, checkPlace, checkProduction } from '../../drill/guard.js'
+import { findPlace } from '../../drill/host/place.js'
+import { usersOf } from '../../drill/host/processes.js'
+import { activeDirectory, openState, stateDirectory } from '../../drill/journal.js'
+import { makePlan } from '../../drill/make-plan.js'
+import type { DrillPlan } from '../../drill/plan.js'
+import { probeOf } from '../../drill/probe/index.js'
+import type { Sample } from '../../drill/record.js'
+import { resultOf, trialOf } from '../../drill/result.js'
+import { type RoundSettings, runRound } from '../../drill/round.js'
+import { findService, type Service } from '../../drill/service.js'
+import { briefly, planLines, timelineLines } from '../../drill/words.js'
+import { ExitCode, UsageError } from '../../errors.js'
+import { judgeGate } from '../../report/gate.js'
+import type { TrialResult } from '../../report/result.js'
+import { oneLine } from '../../report/words.js'
+import { checkFile, replaceFile } from '../../results/files.js'
+import { quoteCommandLine } from '../../target/command-line.js'
+import { productionMarkers } from '../config.js'
+import type { ReporterChoice } from '../options.js'
+import { openOutputs } from '../outputs.js'
+import { toolPackage } from '../package.js'
+import type { Screen } from '../screen.js'
+import { withStopSignal } from '../stop-signal.js'
+import { type DrillSpec, drillFileText } from './spec.js'
+
+export interface DrillOptions {
+  readonly dryRun?: true
+  readonly yes?: true
+  readonly state?: string
+  /** File to keep the drill in, instead of doing it. */
+  readonly save?: string
+  readonly reporter?: readonly ReporterChoice[]
+  readonly output?: string
+}
+
+/** @returns the exit code */
+export async function doDrill(spec: DrillSpec, options: DrillOptions, screen: Screen): Promise<ExitCode> {
+  const state = stateDirectory(options.state)
+  if (options.save !== undefined) {
+    await checkFile(options.save)
+    await replaceFile(options.save, drillFileText(spec))
+    screen.err.write(`kept in ${options.save}; nothing was done\n`)
+    return ExitCode.gateMet
+  }
+  const { fault, allowRootFilesystem } = spec
+  const place = spec.path === undefined ? undefined : findPlace(spec.path)
+  if (place !== undefined) checkPlace(place, { fault, state, allowRootFilesystem })
+  const service = await findService(spec, place)
+  const plan = makePlan(spec, place, service)
+  const lines = describe(plan, service, spec, state)
+  if (options.dryRun) {
+    screen.out.write(`${[...lines, 'nothing was done (--dry-run)'].join('\n')}\n`)
+    return ExitCode.gateMet
+  }
+  checkProduction(await productionMarkers())
+  openState(state)
+  checkNoneActive(state)
+  const outputs = await openOutputs(options.reporter ?? [], options.output)
+  screen.err.write(`${lines.join('\n')}\n`)
+  if (!options.yes) await confirm(screen)
+  return await withStopSignal(async (signal) => {
+    const startedAt = new Date().toISOString()
+    const began = performance.now()
+    const trials = await doRounds(spec, plan, { ...settingsOf(spec), state, service, signal }, screen)
+    const result = resultOf(
+      {
+        plan,
+        title: FAULTS[fault].title,
+        service: service.description,
+        tool: toolPackage(),
+        startedAt,
+        durationMs: Math.round(performance.now() - began),
+        gate: spec.gate,
+        complete: trials.length === spec.rounds && !signal.aborted,
+        again: again(),
+      },
+      trials,
+    )
+    await outputs.write(result, screen)
+    if (signal.aborted) return ExitCode.interrupted
+    return judgeGate(result).met ? ExitCode.gateMet : ExitCode.gateMissed
+  })
+}
+
+function describe(plan: DrillPlan, service: Service, spec: DrillSpec, state: string): string[] {
+  const fault = FAULTS[plan.fault]
+  return planLines({
+    plan,
+    title: fault.title,
+    foresight: fault.foresee(plan),
+    service: service.description,
+    users: plan.place === undefined ? [] : usersOf(plan.place.path),
+    journal: activeDirectory(state),
+    probes: spec.probes.map(({ ask }) => probeOf(ask).name),
+    rounds: spec.rounds,
+  })
+}
+
+type RoundOptions = Omit<RoundSettings, 'plan' | 'round' | 'say' | 'onSample'> & { readonly rounds: number }
+
+function settingsOf(spec: DrillSpec): Omit<RoundOptions, 'state' | 'service' | 'signal'> {
+  const { rounds, steady, everyMs, probeTimeoutMs, recoverMs, abortIf, maxLoad, minFreeElsewhere } = spec
+  return {
+    ...{ rounds, steady, everyMs, probeTimeoutMs, recoverMs },
+    probes: spec.probes.map(({ ask, name, during, says }) => {
+      const probe = probeOf(ask)
+      return { probe, name: name ?? probe.name, during, ...(says === undefined ? {} : { says }) }
+    }),
+    limits: {
+      ...(abortIf === undefined ? {} : { abortIf: probeOf(abortIf) }),
+      ...(maxLoad === undefined ? {} : { maxLoad }),
+      ...(minFreeElsewhere === undefined ? {} : { minFreeElsewhere }),
+    },
+  }
+}
+
+/**
+ * Each round has a plan of its own, with the processes that the service has by then; the first is the one that was
+ * confirmed. A round that ended early is the last.
+ */
+async function doRounds(
+  spec: DrillSpec,
+  confirmed: DrillPlan,
+  { rounds, ...settings }: RoundOptions,
+  { err }: Screen,
+): Promise<TrialResult[]> {
+  const trials: TrialResult[] = []
+  const { chalk } = err
+  for (let round = 0; round < rounds && !settings.signal.aborted; round += 1) {
+    const mark = rounds === 1 ? '' : `round ${round + 1}: `
+    let plan = confirmed
+    try {
+      const service = round === 0 ? settings.service : await findService(spec, confirmed.place)
+      if (round > 0) plan = makePlan(spec, confirmed.place, service)
+      const record = await runRound({
+        ...settings,
+        service,
+        plan,
+        round,
+        say: (line) => err.write(`${chalk.dim(`${mark}${line}`)}\n`),
+        onSample: (sample) => showSample(sample, settings.probes, err),
+      })
+      for (const line of timelineLines(record)) err.write(`${line}\n`)
+      const trial = trialOf(record, again())
+      const isVerified = trial.verdict !== 'error'
+      audit(settings.state, plan, isVerified ? 'verified' : 'not-verified', trial.reason ?? trial.verdict)
+      trials.push(trial)
+      if (record.aborted !== undefined) break
+    } catch (error) {
+      // before the first fault there is nothing to report
+      if (round === 0 || !(error instanceof RefusedError || error instanceof UsageError)) throw error
+      const reason = `not done: ${error.message}`
+      const trial = {
+        scenario: trials[0]!.scenario,
+        seed: plan.id,
+        index: round,
+        durationMs: 0,
+        replay: again(),
+      }
+      trials.push({ ...trial, verdict: 'inconclusive', reason })
+      break
+    }
+    await sleep(0)
+  }
+  return trials
+}
+
+/** A failure is said when it happens. */
+function showSample(
+  { probe, phase, error }: Sample,
+  probes: RoundOptions['probes'],
+  err: Screen['err'],
+): void {
+  if (error !== undefined && phase !== 'before')
+    err.write(`  ${phase}: ${briefly(probes[probe]!.name)} fails: ${oneLine(error)}\n`)
+}
+
+async function confirm({ err }: Screen): Promise<void> {
+  if (!process.stdin.isTTY) {
+    throw new UsageError('a drill asks before it begins, and there is no terminal to ask on', {
+      hint: 'look at it with --dry-run, then give --yes',
+    })
+  }
+  const asked = createInterface({ input: process.stdin, output: err.stream })
+  try {
+    const answer = await asked.question("Type 'yes' to begin: ")
+    if (answer.trim() !== 'yes') throw new RefusedError('not confirmed; nothing was touched')
+  } finally {
+    asked.close()
+  }
+}
+
+/** The command that does it again. */
+function again(): string {
+  return `npx lightning-chaos ${quoteCommandLine(process.argv.slice(2))}`
+}

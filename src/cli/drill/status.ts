@@ -1,0 +1,39 @@
+/** `drill status`: what is active on this host. */
+import { activeDirectory, checkState, readJournal, stateDirectory } from '../../drill/journal.js'
+import { watchdogState } from '../../drill/undo.js'
+import { visible } from '../../report/words.js'
+import type { Screen } from '../screen.js'
+
+/** @returns whether one is active */
+export async function drillStatus(
+  { state: named, json }: { readonly state?: string; readonly json?: true },
+  { out }: Screen,
+): Promise<boolean> {
+  const state = stateDirectory(named)
+  checkState(state)
+  const found = readJournal(state)
+  const { plan, saved = [], armed = false, damage = [] } = found ?? {}
+  const hasWatchdog = found !== undefined && watchdogState(found) !== 'gone'
+  if (json) {
+    const active =
+      found === undefined ? [] : [{ plan, armed, watchdog: hasWatchdog, things: saved.length, damage }]
+    out.write(`${JSON.stringify({ schema: 1, active }, null, 2)}\n`)
+    return found !== undefined
+  }
+  if (found === undefined) {
+    out.write('no drill is active\n')
+    return false
+  }
+  const where = plan?.place === undefined ? '' : ` at ${visible(plan.place.path)}`
+  out.write(
+    `${plan?.fault ?? 'a drill that cannot be told'}${where}, since ${plan?.madeAt ?? '?'} by ${plan?.user ?? '?'}\n`,
+  )
+  out.write(`  journal    ${activeDirectory(state)}, ${saved.length} things saved\n`)
+  for (const each of damage) out.write(`  damaged    ${each}\n`)
+  out.write(
+    hasWatchdog
+      ? '  watchdog   is there, and undoes it when its time is up\n'
+      : '  watchdog   is gone: lightning-chaos drill undo\n',
+  )
+  return true
+}

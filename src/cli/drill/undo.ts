@@ -1,0 +1,21 @@
+/** `drill undo`: from the journal alone, safe to repeat. */
+import { checkState, stateDirectory } from '../../drill/journal.js'
+import { undoActive } from '../../drill/undo.js'
+import { ExitCode } from '../../errors.js'
+import { visible } from '../../report/words.js'
+import type { Screen } from '../screen.js'
+
+/** @returns the exit code; @throws UndoError where something could not be put back */
+export async function drillUndo({ state }: { readonly state?: string }, { out }: Screen): Promise<ExitCode> {
+  const directory = stateDirectory(state)
+  checkState(directory)
+  const outcome = await undoActive(directory)
+  if (outcome === undefined) {
+    out.write('no drill is active\n')
+    return ExitCode.gateMet
+  }
+  const { plan, detail, left } = outcome
+  out.write(`undone: ${plan.fault} ${plan.id}: ${visible(detail)}\n`)
+  for (const each of left) out.write(`left as it is: ${visible(each)}\n`)
+  return ExitCode.gateMet
+}

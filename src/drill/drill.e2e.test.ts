@@ -1,0 +1,412 @@
+/** Drills as a user does them, on a file system of our own. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { BIN, cli } from '../testing/cli.js'
+import { type Ground, NO_GROUND, prepareGround } from '../testing/drill-ground.js'
+import { allEnded, MARK, marked } from '../testing/leftovers.js'
+import { activeDirectory, readJournal } from './journal.js'
+
+const NOBODY = 65534
+const PATIENCE_MS = 30_000
+
+describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () => {
+  let ground: Ground
+  let before: ReturnType<Ground['snapshot']>
+  beforeAll(() => {
+    ground = prepareGround()
+    before = ground.snapshot()
+  })
+  afterAll(() => ground.remove())
+  beforeEach(() => rmSync(ground.state, { recursive: true, force: true }))
+  afterEach(async () => {
+    expect(readJournal(ground.state)).toBeUndefined()
+  })
+
+  const drill = (fault: string, ...options: string[]) => [
+    ...['drill', fault, '--path', ground.data, '--state', ground.state, '--yes'],
+    ...options,
+  ]
+  const undo = () => cli(['drill', 'undo', '--state', ground.state])
+  const audit = () =>
+    readFileSync(path.join(ground.state, 'audit.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+
+  /** Starts a drill, and waits until its fault is on. */
+  async function start(argv: readonly string[], env: Record<string, string> = {}) {
+    const mark = `${process.pid}-${Math.random()}`
+    const child = spawn(process.execPath, [BIN, ...argv], { env: { ...process.env, [MARK]: mark, ...env } })
+    let output = ''
+    child.stdout.on('data', (chunk) => (output += chunk))
+    child.stderr.on('data', (chunk) => (output += chunk))
+    const ended = once(child, 'exit')
+    for (const deadline = Date.now() + PATIENCE_MS; !output.includes('the fault is on'); await sleep(20)) {
+      if (Date.now() > deadline || child.exitCode !== null) throw new Error(`the fault is not on: ${output}`)
+    }
+    return {
+      child,
+      watchdog: marked(mark).find(({ command }) => command.includes('watchdog.js'))!.pid,
+      async end() {
+        const [code] = await ended
+        await allEnded(mark)
+        return { code, output }
+      },
+    }
+  }
+
+  describe('diskfull', () => {
+    test('fills down to what is left, keeps it so, shows it, and gives all back', async () => {
+      const room = ground.free()
+      // a neighbour whose file is given back while the fault is on
+      const neighbour = path.join(ground.mountPoint, 'neighbour')
+      writeFileSync(neighbour, Buffer.alloc(4 << 20))
+      const running = await start(drill('diskfull', '--leave', '1MiB', '--for', '3s'))
+      const available = () => {
+        const { bavail, bsize } = statfsSync(ground.mountPoint)
+        return bavail * bsize
+      }
+      expect(available()).toBeLessThanOrEqual(1 << 20)
+      expect(available()).toBeGreaterThan((1 << 20) - 65_536)
+      rmSync(neighbour)
+      await expect.poll(available, { timeout: 2000 }).toBeLessThanOrEqual(1 << 20)
+      const { code, output } = await running.end()
+      expect(output).toMatch(/ENOSPC probe 1/)
+      expect(output).toMatch(/PASS 100.0% \(1\/1\)/)
+      expect(code).toBe(0)
+      expect(ground.snapshot()).toEqual(before)
+      await expect.poll(() => ground.free()).toEqual(room)
+      expect(audit().map(({ event }) => event)).toEqual(['armed', 'injected', 'undone', 'verified'])
+    })
+
+    test('is inconclusive where the service may use what is reserved for root, unless that is filled, too', async () => {
+      const asRoot = ['--user', '0', '--for', '500ms']
+      const left = await cli(drill('diskfull', ...asRoot))
+      expect(left.stdout).toMatch(/no evidence that the fault was there: writing \d+ bytes .* worked/)
+      expect(left.exitCode).toBe(1)
+      const filled = await cli(drill('diskfull', ...asRoot, '--reserved'))
+      expect(filled.stdout).toMatch(/ENOSPC probe 1/)
+      expect(filled.exitCode).toBe(0)
+    })
+
+    test('as an ordinary user', async () => {
+      const state = path.join(ground.directory, 'own')
+      mkdirSync(state, { mode: 0o700 })
+      chownSync(state, NOBODY, NOBODY)
+      const as = { prefix: ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'] }
+      const argv = ['drill', 'diskfull', '--path', ground.data, '--yes', '--for', '500ms', '--state', state]
+      const { exitCode, stdout, stderr } = await cli(argv, { as })
+      expect(exitCode, stdout + stderr).toBe(0)
+      expect(ground.snapshot()).toEqual(before)
+    })
+  })
+
+  describe('permissions', () => {
+    test('takes every write bit, shows it, and gives each mode back', async () => {
+      const running = await start(drill('permissions', '--for', '1500ms'))
+      const now = ground.snapshot()
+      for (const [name, facts] of Object.entries(now)) {
+        if (!name.startsWith(ground.data) || /immutable|link|fifo/.test(name)) continue
+        expect(Number.parseInt(facts.split(' ')[0]!.slice(2), 8) & 0o222, name).toBe(0)
+      }
+      const { code, output } = await running.end()
+      expect(output).toMatch(/not of .*immutable: EPERM/)
+      expect(output).toMatch(/EACCES probe \d/)
+      expect(code).toBe(0)
+      expect(ground.snapshot()).toEqual(before)
+    })
+
+    test('leaves what others did meanwhile, and says so', async () => {
+      const at = (name: string) => path.join(ground.data, name)
+      const made = ['chmodded', 'removed', 'replaced', 'moved', 'back'].map(at)
+      for (const file of made) writeFileSync(file, 'x', { mode: 0o644 })
+      const running = await start(drill('permissions', '--for', '30s'))
+      chmodSync(at('chmodded'), 0o755)
+      chmodSync(at('back'), 0o644)
+      rmSync(at('removed'))
+      writeFileSync(at('new'), 'y', { mode: 0o444 })
+      rmSync(at('replaced'))
+      writeFileSync(at('replaced'), 'z', { mode: 0o444 })
+      renameSync(at('moved'), at('elsewhere'))
+      running.child.kill('SIGINT')
+      const { code, output } = await running.end()
+      expect(code).toBe(130)
+      const mode = (name: string) => (statSync(at(name)).mode & 0o7777).toString(8)
+      expect(['chmodded', 'back', 'new', 'replaced', 'elsewhere'].map(mode)).toEqual([
+        '755',
+        '644',
+        '444',
+        '444',
+        '444',
+      ])
+      for (const said of [
+        /chmodded: somebody gave it the mode 755, it had 644/,
+        /removed: gone, or another file by now/,
+        /replaced: gone, or another file by now/,
+        /replaced: made meanwhile, with the mode 444, which nobody but root may write to/,
+        /new: made meanwhile/,
+        /moved: gone, or another file by now/,
+      ]) {
+        expect(output).toMatch(said)
+      }
+      for (const name of ['chmodded', 'replaced', 'elsewhere', 'back', 'new']) rmSync(at(name))
+      expect(ground.snapshot()).toEqual(before)
+    })
+
+    test.each(['the directory', 'a directory below it'])(
+      'does not follow a link that %s became',
+      async (which) => {
+        const victim = path.join(ground.mountPoint, 'victim')
+        mkdirSync(victim)
+        for (const name of ['000001.log', 'main.db'])
+          writeFileSync(path.join(victim, name), '', { mode: 0o444 })
+        const replaced = which === 'the directory' ? ground.data : path.join(ground.data, 'wal')
+        const running = await start(drill('permissions', '--for', '30s'))
+        renameSync(replaced, `${replaced}.away`)
+        symlinkSync(victim, replaced)
+        running.child.kill('SIGKILL')
+        await running.end()
+        const tried = await undo()
+        expect(readdirSync(victim).map((name) => statSync(path.join(victim, name)).mode & 0o777)).toEqual([
+          0o444, 0o444,
+        ])
+        rmSync(victim, { recursive: true })
+        rmSync(replaced)
+        renameSync(`${replaced}.away`, replaced)
+        if (which === 'the directory') {
+          // nothing below it could be reached: the journal waits until it is back
+          expect(tried.exitCode).toBe(4)
+          expect(tried.stderr).toMatch(/not everything could be put back/)
+          expect((await undo()).exitCode).toBe(0)
+          expect(ground.snapshot()).toEqual(before)
+        } else {
+          const log = path.join(replaced, '000001.log')
+          expect(statSync(log).mode & 0o777).toBe(0o444)
+          chmodSync(log, 0o666)
+          chmodSync(replaced, 0o3775)
+          expect(ground.snapshot()).toEqual(before)
+        }
+      },
+    )
+
+    test('with its journal cut in half, undoes what is left of it, and does not call that undone', async () => {
+      const running = await start(drill('permissions', '--for', '30s'))
+      process.kill(running.watchdog, 'SIGSTOP')
+      running.child.kill('SIGKILL')
+      process.kill(running.watchdog, 'SIGKILL')
+      await running.end()
+      const saved = path.join(activeDirectory(ground.state), 'saved.jsonl')
+      const whole = readFileSync(saved)
+      truncateSync(saved, Math.floor(whole.length / 2))
+      const tried = await undo()
+      expect(tried.exitCode).toBe(4)
+      expect(tried.stderr).toMatch(/saved.jsonl is damaged: \d+ of \d+ lines can be read/)
+      expect(tried.stderr).toMatch(/the modes of [1-9]\d* files and directories put back/)
+      expect(ground.snapshot()).not.toEqual(before)
+      writeFileSync(saved, whole)
+      expect((await undo()).exitCode).toBe(0)
+      expect(ground.snapshot()).toEqual(before)
+    })
+
+    test('of 100,000 files', { timeout: 300_000 }, async () => {
+      const large = prepareGround(128, 102_000)
+      try {
+        for (let directory = 0; directory < 100; directory += 1) {
+          const full = path.join(large.data, String(directory))
+          mkdirSync(full)
+          for (let file = 0; file < 1000; file += 1) writeFileSync(path.join(full, String(file)), '')
+        }
+        const tree = large.snapshot()
+        const argv = [
+          'drill',
+          'permissions',
+          '--path',
+          large.data,
+          '--state',
+          large.state,
+          '--yes',
+          '--for',
+          '100ms',
+        ]
+        const { exitCode, stdout, stderr } = await cli([...argv, '--user', '65534'])
+        expect(exitCode, stdout + stderr).toBe(0)
+        expect(large.snapshot()).toEqual(tree)
+      } finally {
+        large.remove()
+      }
+    })
+  })
+
+  describe('comes back', () => {
+    test.each(['SIGINT', 'SIGTERM'] as const)('on %s, and says so before it ends', async (signal) => {
+      const running = await start(drill('diskfull', '--for', '60s'))
+      running.child.kill(signal)
+      const { code, output } = await running.end()
+      expect(code).toBe(130)
+      expect(output).toMatch(/undone: the file without a name is closed/)
+      expect(output).toMatch(/ended early: stopped by the user/)
+    })
+
+    test('by drill undo, while the tool and its watchdog are at work', async () => {
+      const running = await start(drill('permissions', '--for', '60s'))
+      const { exitCode, stdout } = await undo()
+      expect(exitCode, stdout).toBe(0)
+      expect(ground.snapshot()).toEqual(before)
+      expect((await running.end()).output).toMatch(/undone/)
+      expect((await undo()).stdout).toBe('no drill is active\n')
+    })
+
+    test('by drill undo, when tool and watchdog were killed; no other drill begins before that', async () => {
+      const running = await start(drill('permissions', '--for', '500ms'))
+      running.child.kill('SIGKILL')
+      process.kill(running.watchdog, 'SIGKILL')
+      await running.end()
+      const status = await cli(['drill', 'status', '--json', '--state', ground.state])
+      expect(JSON.parse(status.stdout)).toMatchObject({
+        active: [{ armed: true, watchdog: false, damage: [] }],
+      })
+      const again = await cli(drill('permissions', '--for', '500ms'))
+      expect(again.exitCode).toBe(3)
+      expect(again.stderr).toMatch(/another drill is active: permissions/)
+      expect((await undo()).exitCode).toBe(0)
+      expect(ground.snapshot()).toEqual(before)
+    })
+
+    test('in its time, when the clock jumps', async () => {
+      const jump = `const now = Date.now; Date.now = () => now() + (performance.now() > 300 ? 9e8 : 0)`
+      const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(jump)}` }
+      const running = await start(drill('permissions', '--for', '2s'), env)
+      await sleep(1000)
+      // neither over long ago nor never
+      expect(readJournal(ground.state)?.armed).toBe(true)
+      expect((await running.end()).code).toBe(0)
+      expect(ground.snapshot()).toEqual(before)
+    })
+
+    test('when it is told to abort', async () => {
+      const flag = path.join(ground.directory, 'flag')
+      const running = await start(
+        drill('diskfull', '--for', '60s', '--every', '100ms', '--abort-if', `test -e ${flag}`),
+      )
+      writeFileSync(flag, '')
+      const { code, output } = await running.end()
+      rmSync(flag)
+      expect(code).toBe(1)
+      expect(output).toMatch(/ended early: 'test -e .*' succeeded/)
+    })
+  })
+
+  describe('is not done, and nothing is touched,', () => {
+    const refused = async (argv: readonly string[], code: number, why: RegExp, env = {}) => {
+      const { exitCode, stderr, stdout } = await cli(argv, { env })
+      expect(stderr).toMatch(why)
+      expect(exitCode, stdout).toBe(code)
+      expect(ground.snapshot()).toEqual(before)
+    }
+
+    test('when it is only asked for', async () => {
+      const { exitCode, stdout } = await cli(drill('diskfull', '--leave', '1MiB', '--dry-run'))
+      expect(exitCode).toBe(0)
+      expect(stdout).toMatch(/takes [\d.]+ MiB of .*volume \(ext4\), [\d.]+ MiB free now, and leaves 1 MiB/)
+      expect(stdout).toMatch(/reserved for root/)
+      expect(stdout).toMatch(/nothing was done/)
+      expect(existsSync(ground.state)).toBe(false)
+    })
+
+    test('without a yes', async () => {
+      await refused(
+        drill('diskfull').filter((word) => word !== '--yes'),
+        2,
+        /asks before it begins, and there is no terminal/,
+      )
+    })
+
+    test('in production', async () => {
+      await refused(drill('diskfull'), 3, /marked as one in production/, { LIGHTNING_CHAOS_PRODUCTION: '1' })
+    })
+
+    test('when the probe fails before it', async () => {
+      await refused(drill('diskfull', '--probe', 'false'), 3, /'false' fails before the drill: exit 1/)
+    })
+
+    test('when the service could not write there anyway', async () => {
+      await refused(
+        drill('diskfull', '--user', '4711'),
+        3,
+        /the service could not write there before the drill/,
+      )
+    })
+
+    test('when there is no such directory', async () => {
+      await refused(['drill', 'diskfull', '--path', '/nonexistent', '--yes'], 2, /ENOENT/)
+    })
+
+    test('when there is no room for the journal', async () => {
+      const full = prepareGround(4)
+      try {
+        try {
+          for (;;) writeFileSync(path.join(full.mountPoint, 'ballast'), Buffer.alloc(4096), { flag: 'a' })
+        } catch {}
+        const argv = drill('permissions').map((word) => (word === ground.state ? full.mountPoint : word))
+        await refused(argv, 3, /the undo journal cannot be written: ENOSPC/)
+        expect(readJournal(full.mountPoint)).toBeUndefined()
+      } finally {
+        full.remove()
+      }
+    })
+  })
+
+  test('expectations decide, and a round is a trial in every report', async () => {
+    const report = path.join(ground.directory, 'report.json')
+    const dd = `setpriv --reuid=65534 --regid=65534 --clear-groups dd if=/dev/zero of=${ground.data}/probe bs=2M count=1 conv=fsync status=none`
+    const write = `sh -c '${dd}; code=$?; rm -f ${ground.data}/probe; exit $code'`
+    const argv = drill(
+      'diskfull',
+      '--leave',
+      '1MiB',
+      '--for',
+      '1s',
+      '--rounds',
+      '2',
+      '--every',
+      '200ms',
+      '--probe',
+      write,
+    )
+    const met = await cli([
+      ...argv,
+      '--expect-during',
+      'fail',
+      '--expect-error',
+      'No space left',
+      `--reporter=json=${report}`,
+    ])
+    expect(met.exitCode, met.stdout + met.stderr).toBe(0)
+    expect(met.stderr).toMatch(/\[\.\.\.\|x+\.?\|/)
+    const { gate, scenarios } = JSON.parse(readFileSync(report, 'utf8'))
+    expect(gate.met).toBe(true)
+    expect(scenarios).toMatchObject([{ name: 'drill/diskfull', volume: 'ext4', trials: 2, passed: 2 }])
+    const missed = await cli([...argv, '--expect-during', 'pass'])
+    expect(missed.exitCode).toBe(1)
+    expect(missed.stdout).toMatch(/unmet-expectation \(grace, 2 times in 2 trials\): while the fault was on/)
+    expect(ground.snapshot()).toEqual(before)
+  })
+})

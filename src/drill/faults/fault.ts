@@ -1,0 +1,75 @@
+/** What a fault of a live host is. Each file of this room defines one; index.ts lists them. */
+import type { Saved } from '../journal.js'
+import type { DrillPlan } from '../plan.js'
+
+/** Evidence that needs no witness: what the kernel says of a process. */
+export interface Observation {
+  /** What was seen: the name of an error, or of a signal. */
+  readonly sign: string
+  readonly detail: string
+}
+
+/** What a drill would do, in words, with figures. */
+export interface Foresight {
+  readonly does: readonly string[]
+  readonly undoes: readonly string[]
+}
+
+/** A fault that is on. */
+export interface Injected {
+  /** In words, with figures. */
+  readonly detail: string
+  /** Gives back what only this process holds. What is left to do after it, `undo` does from the journal. */
+  release?(): Promise<void>
+}
+
+/** What came of undoing. */
+export interface Undone {
+  readonly detail: string
+  /** What others changed meanwhile, and was left as they made it. */
+  readonly left: readonly string[]
+  /** What could not be put back, and is still to be. */
+  readonly failed: readonly string[]
+}
+
+/**
+ * `foresee` and `save` only read. `save` gives what `undo` will need, which is in the journal before `inject` begins.
+ * `undo` works from that alone, in any process, at any moment, any number of times: it changes only what is as `inject`
+ * made it.
+ */
+export interface Fault<S extends Saved = Saved> {
+  readonly title: string
+  /** What a witness, or the service, runs into: names of errors, or BLOCKED (see src/drill/testimony.ts). */
+  readonly errnos: readonly string[]
+  /** What the watchdog keeps of root's capabilities, as setpriv(1) names them. */
+  readonly capabilities: readonly string[]
+  /** Set where there is no way back, so that it is still to be seen after it. */
+  readonly lasts?: true
+  /** @throws HostError, RefusedError where it cannot be done here */
+  foresee(plan: DrillPlan): Foresight
+  save(plan: DrillPlan): Iterable<S>
+  /** @param stop is aborted when it is to be undone already: what is not done yet need not be */
+  inject(plan: DrillPlan, saved: readonly S[], stop: AbortSignal): Promise<Injected>
+  undo(plan: DrillPlan, saved: readonly S[]): Promise<Undone>
+  /** Whether the kernel shows the fault, where there is nothing to try. */
+  observe?(plan: DrillPlan): Observation | undefined
+}
+
+/** Most things that are named one by one. */
+const MOST_NAMED = 20
+
+/** Counts what is told, and keeps the first few. */
+export class Told {
+  readonly #lines: string[] = []
+  #count = 0
+
+  add(line: string): void {
+    this.#count += 1
+    if (this.#count <= MOST_NAMED) this.#lines.push(line)
+  }
+
+  get lines(): readonly string[] {
+    const more = this.#count - this.#lines.length
+    return more === 0 ? this.#lines : [...this.#lines, `… and ${more} more`]
+  }
+}

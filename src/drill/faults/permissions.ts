@@ -1,0 +1,169 @@
+/** A tree whose write bits are gone: each mode is saved first, and put back where it is still the one that was set. */
+import { chmodSync, closeSync } from 'node:fs'
+import { setImmediate as breathe } from 'node:timers/promises'
+import {
+  Descent,
+  type FileId,
+  fileId,
+  isSameFile,
+  type JsonName,
+  nameFromJson,
+  nameToJson,
+  openPlace,
+  pathOf,
+  showName,
+  statOf,
+  walk,
+} from '../host/files.js'
+import { placeOf, withPlace } from '../host/place.js'
+import { bootId } from '../host/processes.js'
+import type { DrillPlan } from '../plan.js'
+import { type Fault, Told } from './fault.js'
+
+const WRITE_BITS = 0o222
+const ENTRIES_AT_A_TIME = 500
+
+/** A file or directory. Owner and group stand here for the reader of the journal: chmod(2) leaves them alone. */
+type Entry = FileId & {
+  readonly name: JsonName
+  /** Octal. */
+  readonly from: string
+  readonly to: string
+  readonly uid: number
+  readonly gid: number
+}
+
+/**
+ * An ACL needs no saving: the write bits of a file that has one are those of its owner, its mask and all others, and
+ * nothing else of it is touched (acl(5), "correspondence between ACL entries and file permission bits").
+ */
+export const permissions: Fault<Entry> = {
+  title: 'A tree whose write bits are gone',
+  errnos: ['EACCES', 'EPERM'],
+  capabilities: ['fowner', 'fsetid', 'dac_read_search'],
+  foresee(plan) {
+    const { path } = placeOf(plan)
+    const all = [...this.save(plan)]
+    const changed = all.filter(({ from, to }) => from !== to).length
+    return {
+      does: [
+        `takes the write bits (chmod a-w) of ${changed} of the ${all.length} files and directories in ${path}`,
+        'a descriptor that is open keeps writing, and root writes whatever the mode says: that is POSIX',
+      ],
+      undoes: [
+        'gives each its own mode again, where it is still the same file with the mode that was set',
+        'leaves what others made, removed or changed meanwhile, and says so',
+      ],
+    }
+  },
+  *save(plan) {
+    const root = openPlace(placeOf(plan).path)
+    try {
+      for (const { path, stat } of walk(root)) {
+        if (!stat.isFile() && !stat.isDirectory()) continue
+        const mode = Number(stat.mode) & 0o7777
+        yield {
+          name: nameToJson(path),
+          ...fileId(stat),
+          from: mode.toString(8),
+          to: (mode & ~WRITE_BITS).toString(8),
+          uid: Number(stat.uid),
+          gid: Number(stat.gid),
+        }
+      }
+    } finally {
+      closeSync(root)
+    }
+  },
+  async inject(plan, saved, stop) {
+    let changed = 0
+    const refused = new Told()
+    await eachEntry(plan, saved, stop, ({ name, from, to }, fd) => {
+      if (fd === undefined || modeOf(fd) !== from || from === to) return
+      try {
+        chmodSync(pathOf(fd), Number.parseInt(to, 8))
+        changed += 1
+      } catch (error) {
+        refused.add(`${showEntry(plan, nameFromJson(name))}: ${(error as NodeJS.ErrnoException).code}`)
+      }
+    })
+    const but = refused.lines.length === 0 ? '' : `; not of ${refused.lines.join(', ')}`
+    return { detail: `the write bits of ${changed} files and directories are gone${but}` }
+  },
+  async undo(plan, saved) {
+    const left = new Told()
+    const failed = new Told()
+    let restored = 0
+    await eachEntry(plan, saved, undefined, (entry, fd) => {
+      const name = showEntry(plan, nameFromJson(entry.name))
+      if (fd === undefined) return left.add(`${name}: gone, or another file by now`)
+      const mode = modeOf(fd)
+      if (mode === entry.from) return
+      if (mode !== entry.to)
+        return left.add(`${name}: somebody gave it the mode ${mode}, it had ${entry.from}`)
+      try {
+        chmodSync(pathOf(fd), Number.parseInt(entry.from, 8))
+        restored += 1
+      } catch (error) {
+        failed.add(`${name}: ${(error as Error).message}; it had the mode ${entry.from}`)
+      }
+    })
+    await tellNew(plan, saved, left)
+    return {
+      detail: `the modes of ${restored} files and directories put back`,
+      left: left.lines,
+      failed: failed.lines,
+    }
+  },
+}
+
+/** Hands over each entry with a descriptor of it; undefined where that very file is not there any more. */
+async function eachEntry(
+  plan: DrillPlan,
+  saved: readonly Entry[],
+  stop: AbortSignal | undefined,
+  use: (entry: Entry, fd: number | undefined) => void,
+): Promise<void> {
+  const sameBoot = plan.bootId === bootId()
+  await withPlace(plan, async (root) => {
+    const descent = new Descent(root)
+    try {
+      for (const [index, entry] of saved.entries()) {
+        if (index % ENTRIES_AT_A_TIME === 0) await breathe()
+        if (stop?.aborted) return
+        const fd = descent.open(nameFromJson(entry.name))
+        try {
+          const same = fd !== undefined && isSameFile(fileId(statOf(fd)), entry, sameBoot)
+          use(entry, same ? fd : undefined)
+        } finally {
+          if (fd !== undefined) closeSync(fd)
+        }
+      }
+    } finally {
+      descent.close()
+    }
+  })
+}
+
+/** What was made meanwhile may have inherited the fault: SQLite gives its new files the mode of the database. */
+async function tellNew(plan: DrillPlan, saved: readonly Entry[], left: Told): Promise<void> {
+  const key = ({ ino, born }: FileId) => `${ino} ${born}`
+  const known = new Set(saved.map(key))
+  await withPlace(plan, async (root) => {
+    for (const { path, stat } of walk(root)) {
+      if ((!stat.isFile() && !stat.isDirectory()) || known.has(key(fileId(stat)))) continue
+      const mode = Number(stat.mode) & 0o7777
+      const remark = (mode & WRITE_BITS) === 0 ? ', which nobody but root may write to' : ''
+      left.add(`${showEntry(plan, path)}: made meanwhile, with the mode ${mode.toString(8)}${remark}`)
+    }
+  })
+}
+
+function modeOf(fd: number): string {
+  return (Number(statOf(fd).mode) & 0o7777).toString(8)
+}
+
+function showEntry(plan: DrillPlan, path: Buffer): string {
+  const root = placeOf(plan).path
+  return path.length === 0 ? root : `${root}/${showName(path)}`
+}

@@ -1,0 +1,118 @@
+import { closeSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { beforeEach, expect, test } from 'vitest'
+import { freshPath } from '../../testing/directory.js'
+import {
+  Descent,
+  fileId,
+  isGone,
+  isSameFile,
+  nameFromJson,
+  nameToJson,
+  openPlace,
+  openUnnamed,
+  statOf,
+  walk,
+} from './files.js'
+
+let root: string
+beforeEach(() => {
+  root = freshPath()
+  mkdirSync(path.join(root, 'a/b'), { recursive: true })
+  writeFileSync(path.join(root, 'a/b/file'), 'x')
+})
+
+const pathsBelow = (directory: string) => {
+  const fd = openPlace(directory)
+  try {
+    return [...walk(fd)].map(({ path: found }) => found.toString('latin1')).sort()
+  } finally {
+    closeSync(fd)
+  }
+}
+
+test('a link on the way is an error, and one at its end is itself', () => {
+  symlinkSync('a', path.join(root, 'link'))
+  symlinkSync('b/file', path.join(root, 'a/file-link'))
+  expect(() => openPlace(path.join(root, 'link/b'))).toThrow(/ENOTDIR/)
+  const fd = openPlace(path.join(root, 'a/file-link'))
+  expect(statOf(fd).isSymbolicLink()).toBe(true)
+  closeSync(fd)
+})
+
+test('a walk finds everything, and goes through no link', () => {
+  symlinkSync('/', path.join(root, 'link'))
+  writeFileSync(Buffer.from(`${root}/\xff\n`, 'latin1'), '')
+  expect(pathsBelow(root)).toEqual(['', 'a', 'a/b', 'a/b/file', 'link', '\xff\n'].sort())
+})
+
+test('names keep their bytes in JSON', () => {
+  for (const bytes of [Buffer.from('größe\n"'), Buffer.from([0xff, 0xfe, 0x2f]), Buffer.alloc(0)]) {
+    expect(nameFromJson(JSON.parse(JSON.stringify(nameToJson(bytes))))).toEqual(bytes)
+  }
+})
+
+test('a file that was replaced is another one, even with the same number', () => {
+  const identify = (file: string) => {
+    const fd = openPlace(file)
+    const id = fileId(statOf(fd))
+    closeSync(fd)
+    return id
+  }
+  const file = path.join(root, 'a/b/file')
+  const before = identify(file)
+  expect(isSameFile(identify(file), before, true)).toBe(true)
+  expect(isSameFile({ ...before, born: '1' }, before, true)).toBe(false)
+  expect(isSameFile({ ...before, dev: '1' }, before, true)).toBe(false)
+  // the number of a device may be another after a boot
+  expect(isSameFile({ ...before, dev: '1' }, before, false)).toBe(true)
+  writeFileSync(`${file}.new`, 'x')
+  renameSync(`${file}.new`, file)
+  expect(isSameFile(identify(file), before, true)).toBe(false)
+})
+
+test('a descent finds what is there, and does not follow what became a link', () => {
+  mkdirSync(path.join(root, 'c'))
+  writeFileSync(path.join(root, 'c/file'), 'y')
+  const fd = openPlace(root)
+  const descent = new Descent(fd)
+  const found = (name: string) => {
+    const opened = descent.open(Buffer.from(name))
+    if (opened === undefined) return undefined
+    closeSync(opened)
+    return name
+  }
+  try {
+    expect(['a/b/file', 'a', '', 'c/file', 'a/b', 'none', 'a/b/file/x'].map(found)).toEqual([
+      'a/b/file',
+      'a',
+      '',
+      'c/file',
+      'a/b',
+      undefined,
+      undefined,
+    ])
+    renameSync(path.join(root, 'a'), path.join(root, 'moved'))
+    symlinkSync('c', path.join(root, 'a'))
+    expect(found('c/file')).toBe('c/file')
+    expect(found('a/file')).toBeUndefined()
+  } finally {
+    descent.close()
+    closeSync(fd)
+  }
+})
+
+test('an unnamed file has no name', () => {
+  const fd = openPlace(root)
+  const unnamed = openUnnamed(fd, 2)
+  writeFileSync(unnamed, 'x')
+  expect(readdirSync(root)).toEqual(['a'])
+  expect(statOf(unnamed).nlink).toBe(0n)
+  closeSync(unnamed)
+  closeSync(fd)
+})
+
+test('what is not there any more is told from what may not be done', () => {
+  expect(isGone(Object.assign(new Error(), { code: 'ENOENT' }))).toBe(true)
+  expect(isGone(Object.assign(new Error(), { code: 'EACCES' }))).toBe(false)
+})

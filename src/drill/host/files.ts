@@ -1,0 +1,191 @@
+/**
+ * Files of others, reached by descriptors alone. Node has no openat(2): each part of a path is opened by itself, below
+ * `/proc/self/fd/N` of the directory that was opened before it, with O_PATH and O_NOFOLLOW. A link anywhere on the way
+ * is an error, and what was checked through a descriptor is what is changed through it, whatever its name has become.
+ *
+ * Names are bytes: a file system knows no encoding.
+ */
+import { type BigIntStats, closeSync, constants, fstatSync, fsyncSync, openSync, readdirSync } from 'node:fs'
+
+/** open(2): a descriptor for the place alone, which asks for no permission on the file. Node has no name for it. */
+const O_PATH = 0o10000000
+/** open(2): a file that never has a name, on the file system of the directory; it goes with its last descriptor. */
+const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY
+
+const SLASH = Buffer.from('/')
+
+/** Which file it is. Decimal numbers, as they do not fit into a double. */
+export interface FileId {
+  readonly dev: string
+  readonly ino: string
+  /** When it was made, in nanoseconds: a number is used again soon, with another time. 0 where that is not known. */
+  readonly born: string
+}
+
+export function fileId({ dev, ino, birthtimeNs }: BigIntStats): FileId {
+  return { dev: String(dev), ino: String(ino), born: String(birthtimeNs) }
+}
+
+/** @param sameBoot the number of a device holds until the next boot, and says nothing after it */
+export function isSameFile(a: FileId, b: FileId, sameBoot: boolean): boolean {
+  return a.ino === b.ino && a.born === b.born && (!sameBoot || a.dev === b.dev)
+}
+
+/** The path by which other calls reach what a descriptor stands for. */
+export function pathOf(fd: number, name?: Buffer): Buffer {
+  const self = Buffer.from(`/proc/self/fd/${fd}`)
+  return name === undefined ? self : Buffer.concat([self, SLASH, name])
+}
+
+/**
+ * Opens the place of an absolute path, or of one relative to `from`, without following a link.
+ * @returns a descriptor that the caller has to close
+ * @throws an Error of Node: ENOENT where it is not there, ENOTDIR where a part of the way is a link or no directory
+ */
+export function openPlace(path: string | Buffer, from?: number): number {
+  const parts = split(Buffer.from(path))
+  let fd = from === undefined ? openSync('/', O_PATH) : openSync(pathOf(from), O_PATH)
+  for (const part of parts) fd = step(fd, part)
+  return fd
+}
+
+/** Opens a name in the directory of a descriptor. */
+export function openAt(directory: number, name: Buffer): number {
+  return openSync(pathOf(directory, name), O_PATH | constants.O_NOFOLLOW)
+}
+
+function step(fd: number, part: Buffer): number {
+  try {
+    return openAt(fd, part)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** Opens a new file without a name. @param mode flags beside: O_RDWR, O_WRONLY */
+export function openUnnamed(directory: number, mode: number): number {
+  return openSync(pathOf(directory), O_TMPFILE | mode, 0o600)
+}
+
+export function statOf(fd: number): BigIntStats {
+  return fstatSync(fd, { bigint: true })
+}
+
+/** Whether an error says that something is not there, or not there any more in the way that it was. */
+export function isGone(error: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? '')
+}
+
+/** Makes what was written into a directory last: fsync(2). */
+export function syncDirectory(directory: string): void {
+  const fd = openSync(directory, constants.O_RDONLY | constants.O_DIRECTORY)
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+export interface Found {
+  /** Relative to where the walk began; empty for that itself. */
+  readonly path: Buffer
+  /** Open until the next one is asked for. */
+  readonly fd: number
+  readonly stat: BigIntStats
+}
+
+/**
+ * A directory itself and everything below it, without leaving its file system. What goes away meanwhile is left out;
+ * a directory that may not be read is an error.
+ */
+export function* walk(root: number): Generator<Found> {
+  const stat = statOf(root)
+  yield { path: Buffer.alloc(0), fd: root, stat }
+  if (stat.isDirectory()) yield* below(root, Buffer.alloc(0), stat.dev)
+}
+
+function* below(directory: number, path: Buffer, dev: bigint): Generator<Found> {
+  for (const name of readdirSync(pathOf(directory), { encoding: 'buffer' })) {
+    const fd = attempt(() => openAt(directory, name))
+    if (fd === undefined) continue
+    try {
+      const stat = statOf(fd)
+      if (stat.dev !== dev) continue
+      const full = path.length === 0 ? name : Buffer.concat([path, SLASH, name])
+      yield { path: full, fd, stat }
+      if (stat.isDirectory()) yield* below(fd, full, dev)
+    } finally {
+      closeSync(fd)
+    }
+  }
+}
+
+/** Opens many files below a directory, best in the order of a walk: what two paths share is opened once. */
+export class Descent {
+  readonly #root: number
+  readonly #chain: { readonly name: Buffer; readonly fd: number }[] = []
+
+  constructor(root: number) {
+    this.#root = root
+  }
+
+  /** @returns a descriptor that the caller has to close; undefined where it is not there any more */
+  open(path: Buffer): number | undefined {
+    return attempt(() => {
+      const parts = split(path)
+      const last = parts.pop()
+      if (last === undefined) return openSync(pathOf(this.#root), O_PATH)
+      this.#enter(parts)
+      return openAt(this.#chain.at(-1)?.fd ?? this.#root, last)
+    })
+  }
+
+  close(): void {
+    for (const { fd } of this.#chain.splice(0)) closeSync(fd)
+  }
+
+  #enter(parts: readonly Buffer[]): void {
+    const shared = this.#chain.findIndex(({ name }, depth) => !parts[depth]?.equals(name))
+    if (shared >= 0) for (const { fd } of this.#chain.splice(shared)) closeSync(fd)
+    for (const name of parts.slice(this.#chain.length)) {
+      this.#chain.push({ name, fd: openAt(this.#chain.at(-1)?.fd ?? this.#root, name) })
+    }
+  }
+}
+
+function attempt<T>(open: () => T): T | undefined {
+  try {
+    return open()
+  } catch (error) {
+    if (isGone(error)) return undefined
+    throw error
+  }
+}
+
+function split(path: Buffer): Buffer[] {
+  const parts: Buffer[] = []
+  for (let at = 0; at < path.length; ) {
+    const slash = path.indexOf(SLASH, at)
+    const end = slash < 0 ? path.length : slash
+    if (end > at) parts.push(path.subarray(at, end))
+    at = end + 1
+  }
+  return parts
+}
+
+/** Bytes of a name in JSON: as text where they are UTF-8, else in base64. */
+export type JsonName = string | { readonly base64: string }
+
+export function nameToJson(name: Buffer): JsonName {
+  const text = name.toString('utf8')
+  return Buffer.from(text, 'utf8').equals(name) ? text : { base64: name.toString('base64') }
+}
+
+export function nameFromJson(name: JsonName): Buffer {
+  return typeof name === 'string' ? Buffer.from(name, 'utf8') : Buffer.from(name.base64, 'base64')
+}
+
+/** A name for people: on one line, whatever is in it. */
+export function showName(name: Buffer): string {
+  return JSON.stringify(name.toString('utf8')).slice(1, -1)
+}

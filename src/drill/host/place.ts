@@ -1,0 +1,63 @@
+/** The directory that a drill is about: found once by its name, and from then on only ever that very directory. */
+import { closeSync, realpathSync } from 'node:fs'
+import { HostError, UsageError } from '../../errors.js'
+import { RefusedError } from '../errors.js'
+import type { DrillPlan, Place } from '../plan.js'
+import { fileId, isSameFile, openPlace, statOf } from './files.js'
+import { mountOf, mounts } from './mounts.js'
+import { bootId } from './processes.js'
+
+/** @throws UsageError where there is no such directory */
+export function findPlace(named: string): Place {
+  let path: string
+  try {
+    path = realpathSync(named)
+  } catch (error) {
+    throw new UsageError(`--path ${named}: ${(error as Error).message}`, { cause: error })
+  }
+  const mount = mountOf(path, mounts())
+  if (mount === undefined) throw new HostError(`${path} lies on no mount of /proc/self/mountinfo`)
+  const fd = openPlace(path)
+  try {
+    const stat = statOf(fd)
+    if (!stat.isDirectory()) {
+      throw new UsageError(`--path ${named}: is not a directory`, { hint: 'name the one that it lies in' })
+    }
+    const { device, point: mountPoint, type, source } = mount
+    return { path, id: fileId(stat), device, mountPoint, type, source }
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/**
+ * Calls `use` with a descriptor of the plan's directory.
+ * @throws RefusedError where something else has its name by now
+ */
+export async function withPlace<T>(
+  plan: DrillPlan,
+  use: (fd: number, path: string) => Promise<T>,
+): Promise<T> {
+  const place = placeOf(plan)
+  const fd = openPlace(place.path)
+  try {
+    if (!isSameFile(fileId(statOf(fd)), place.id, plan.bootId === bootId())) {
+      throw new RefusedError(
+        `${place.path} is not the directory any more that it was when the drill was planned`,
+        {
+          hint: 'nothing below that name is touched; put the directory back, or undo by hand: docs/drills.md',
+        },
+      )
+    }
+    return await use(fd, place.path)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+export function placeOf({ fault, place }: DrillPlan): Place {
+  if (place === undefined) {
+    throw new UsageError(`${fault} needs a directory`, { hint: 'name it: --path DIRECTORY' })
+  }
+  return place
+}

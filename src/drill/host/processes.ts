@@ -1,0 +1,120 @@
+/** Other processes of the host, and this boot of it: proc(5). */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+
+/** A process, told apart from a later one with the same number by when it started, in clock ticks since boot. */
+export interface ProcessId {
+  readonly pid: number
+  readonly start: string
+}
+
+export interface ProcessState extends ProcessId {
+  /** 'T' stopped, 'Z' ended but not waited for, 'D' waiting for a disk …: proc_pid_stat(5). */
+  readonly state: string
+  readonly parent: number
+  readonly session: number
+  /** The program's name, as the kernel has it: 15 characters at most. */
+  readonly name: string
+}
+
+/** @returns undefined where there is no such process */
+export function processState(pid: number): ProcessState | undefined {
+  const stat = read(`/proc/${pid}/stat`)
+  if (stat === undefined) return undefined
+  const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'))
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return {
+    pid,
+    name,
+    state: fields[0]!,
+    parent: Number(fields[1]),
+    session: Number(fields[3]),
+    start: fields[19]!,
+  }
+}
+
+/** Whether that very process is there, and has not ended. */
+export function isRunning({ pid, start }: ProcessId): boolean {
+  const now = processState(pid)
+  return now !== undefined && now.start === start && now.state !== 'Z' && now.state !== 'X'
+}
+
+/** Processes of a session that still run and have a variable in their environment. */
+export function sessionMembers(session: number, variable: string): number[] {
+  return pids().filter((pid) => {
+    const state = processState(pid)
+    const isMember = state?.session === session && isRunning(state)
+    return isMember && (read(`/proc/${pid}/environ`) ?? '').split('\0').includes(variable)
+  })
+}
+
+/** Our own process and every one above it. */
+export function lineage(): Set<number> {
+  const found = new Set<number>()
+  for (let pid = process.pid; pid > 0 && !found.has(pid); pid = processState(pid)?.parent ?? 0) found.add(pid)
+  return found
+}
+
+export interface Credentials {
+  readonly uid: number
+  readonly gid: number
+  readonly groups: readonly number[]
+}
+
+/** Whose rights a process has on files: proc_pid_status(5), the last of the four numbers. */
+export function credentialsOf(pid: number): Credentials | undefined {
+  const status = read(`/proc/${pid}/status`)
+  if (status === undefined) return undefined
+  const numbers = (name: string) =>
+    (new RegExp(`^${name}:(.*)$`, 'm').exec(status)?.[1] ?? '')
+      .trim()
+      .split(/\s+/)
+      .filter(Boolean)
+      .map(Number)
+  return { uid: numbers('Uid')[3]!, gid: numbers('Gid')[3]!, groups: numbers('Groups') }
+}
+
+/** Other processes that have something open below a directory, as far as we may look. */
+export function usersOf(directory: string): ProcessState[] {
+  const isBelow = (target: string) =>
+    target === directory || target.startsWith(directory === '/' ? '/' : `${directory}/`)
+  return pids().flatMap((pid) => {
+    if (pid === process.pid) return []
+    const links = [`/proc/${pid}/cwd`, ...list(`/proc/${pid}/fd`).map((fd) => `/proc/${pid}/fd/${fd}`)]
+    const uses = links.some((link) => isBelow(follow(link)))
+    const state = uses ? processState(pid) : undefined
+    return state === undefined ? [] : [state]
+  })
+}
+
+function pids(): number[] {
+  return list('/proc').map(Number).filter(Number.isInteger)
+}
+
+/** A new one with every boot. */
+export function bootId(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
+}
+
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'latin1')
+  } catch {
+    return undefined // it has ended
+  }
+}
+
+function list(directory: string): string[] {
+  try {
+    return readdirSync(directory)
+  } catch {
+    return [] // it has ended, or is not ours to look at
+  }
+}
+
+function follow(link: string): string {
+  try {
+    return readlinkSync(link)
+  } catch {
+    return '' // closed meanwhile, or not ours to look at
+  }
+}

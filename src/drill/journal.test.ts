@@ -1,0 +1,134 @@
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import path from 'node:path'
+import { beforeEach, expect, test } from 'vitest'
+import { freshPath } from '../testing/directory.js'
+import {
+  activeDirectory,
+  checkState,
+  Journal,
+  openState,
+  readJournal,
+  removeJournal,
+  stateDirectory,
+} from './journal.js'
+import type { DrillPlan } from './plan.js'
+
+const plan: DrillPlan = {
+  schema: 1,
+  id: '0123456789ab',
+  fault: 'permissions',
+  processes: [],
+  leave: 0,
+  reserved: false,
+  forMs: 1000,
+  host: 'h',
+  user: 'u',
+  madeAt: '2026-01-02T03:04:05.678Z',
+  bootId: 'b',
+}
+const watchdog = '1.2.3'
+
+let state: string
+beforeEach(() => {
+  state = freshPath()
+  openState(state)
+})
+
+const file = (name: string) => path.join(activeDirectory(state), name)
+const things = (count: number) => Array.from({ length: count }, (_, thing) => ({ thing }))
+const filled = async (count = 10) => Journal.begin(state, { plan, watchdog }).save(things(count))
+
+test('what was saved is read back', async () => {
+  expect(await filled(2500)).toEqual(things(2500))
+  expect(readJournal(state)).toEqual({ plan, watchdog, saved: things(2500), armed: true, damage: [] })
+})
+
+test('is not armed before everything is saved', () => {
+  Journal.begin(state, { plan, watchdog })
+  expect(readJournal(state)).toEqual({ plan, watchdog, saved: [], armed: false, damage: [] })
+})
+
+test('goes where nothing can be saved', async () => {
+  const broken = (function* () {
+    yield { thing: 1 }
+    throw new Error('unreadable')
+  })()
+  await expect(Journal.begin(state, { plan, watchdog }).save(broken)).rejects.toThrow('unreadable')
+  expect(readJournal(state)).toBeUndefined()
+})
+
+test('there is one at a time', async () => {
+  await filled()
+  expect(() => Journal.begin(state, { plan, watchdog })).toThrow(/another drill is active/)
+  removeJournal(state)
+  removeJournal(state)
+  expect(readJournal(state)).toBeUndefined()
+  await filled()
+})
+
+// every length at which it could have been cut
+test('cut anywhere, says so, and gives what is left of it', async () => {
+  await filled()
+  const { length } = readFileSync(file('saved.jsonl'))
+  for (let left = length - 1; left >= 0; left -= 1) {
+    truncateSync(file('saved.jsonl'), left)
+    const found = readJournal(state)!
+    expect(found.damage, `${left} bytes`).toEqual([
+      expect.stringMatching(/^saved.jsonl is damaged: \d of 10/),
+    ])
+    expect(found.saved).toEqual(things(found.saved.length))
+  }
+})
+
+test('a line that was changed is no less damage than one that is gone', async () => {
+  await filled()
+  writeFileSync(
+    file('saved.jsonl'),
+    readFileSync(file('saved.jsonl'), 'utf8').replace('"thing":4', '"thing":5'),
+  )
+  expect(readJournal(state)?.damage).toHaveLength(1)
+  appendFileSync(file('saved.jsonl'), '{}\n')
+  expect(readJournal(state)?.damage).toHaveLength(1)
+})
+
+test.each(['plan.json', 'armed.json'])('with %s cut, the plan is in the other', async (name) => {
+  await filled()
+  truncateSync(file(name), Math.floor(readFileSync(file(name)).length / 2))
+  expect(readJournal(state)).toMatchObject({
+    plan,
+    watchdog,
+    saved: things(10),
+    damage: [`${name} is damaged`],
+  })
+})
+
+test('with plan.json gone, the plan is in armed.json', async () => {
+  await filled()
+  rmSync(file('plan.json'))
+  expect(readJournal(state)).toMatchObject({ plan, damage: ['plan.json is gone'] })
+})
+
+test('a directory that others may write to, or a link to one, is not obeyed', () => {
+  const why = /no directory that we alone may write to/
+  expect(() => checkState(path.join(state, 'none'))).not.toThrow()
+  expect(() => checkState(state)).not.toThrow()
+  symlinkSync(state, path.join(state, 'link'))
+  expect(() => checkState(path.join(state, 'link'))).toThrow(why)
+  chmodSync(state, 0o777)
+  expect(() => checkState(state)).toThrow(why)
+})
+
+test('links on the way to the state directory are resolved', () => {
+  mkdirSync(path.join(state, 'real'))
+  symlinkSync('real', path.join(state, 'link'))
+  expect(stateDirectory(path.join(state, 'link/not/there'))).toBe(path.join(state, 'real/not/there'))
+})

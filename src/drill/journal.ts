@@ -1,0 +1,280 @@
+/**
+ * The undo journal: what a drill is about to change, and how it was. It lies outside the file system that is faulted, in
+ * a directory that is there while something may have to be undone:
+ *
+ *     STATE/active/plan.json     the plan, and the watchdog that carries it out
+ *     STATE/active/saved.jsonl   a line for each thing that will be changed, as it was
+ *     STATE/active/armed.json    how many lines there are, and their SHA-256; the plan once more
+ *
+ * Each file is written once, synced, and so is its directory, before the next begins; the first change of the host comes
+ * after all three. So a journal without armed.json has nothing to undo, and one that somebody cut shows it.
+ */
+import { createHash } from 'node:crypto'
+import {
+  closeSync,
+  constants,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { homedir } from 'node:os'
+import path from 'node:path'
+import { setImmediate as breathe } from 'node:timers/promises'
+import { HostError } from '../errors.js'
+import { RefusedError } from './errors.js'
+import { syncDirectory } from './host/files.js'
+import type { DrillPlan } from './plan.js'
+
+/** What a fault saved of one thing: JSON, and its own business. */
+export type Saved = object
+
+export interface JournalContent {
+  /** Undefined where it cannot be read in any of its places. */
+  readonly plan: DrillPlan | undefined
+  /** Names the watchdog: see isAlive in src/sandbox/owner.ts. */
+  readonly watchdog: string | undefined
+  readonly saved: readonly Saved[]
+  /** Whether the host may have been changed. */
+  readonly armed: boolean
+  /** What is wrong with it, in words. */
+  readonly damage: readonly string[]
+}
+
+interface PlanFile {
+  readonly plan: DrillPlan
+  readonly watchdog: string
+}
+
+interface ArmedFile extends PlanFile {
+  readonly lines: number
+  readonly sha256: string
+}
+
+const LINES_AT_A_TIME = 1000
+
+/**
+ * The state directory, with every link on the way to it resolved: what the user named, else /var/lib/lightning-chaos for
+ * root, and for others a directory in $XDG_STATE_HOME, as the XDG base directory specification has it.
+ */
+export function stateDirectory(named: string | undefined): string {
+  const state = path.resolve(named ?? defaultState())
+  const parent = existingPart(path.dirname(state))
+  return path.join(realpathSync(parent), path.relative(parent, state))
+}
+
+/** The directory itself, or the nearest one above it that is there. */
+export function existingPart(directory: string): string {
+  return isThere(directory) ? directory : existingPart(path.dirname(directory))
+}
+
+function defaultState(): string {
+  if (process.geteuid?.() === 0) return '/var/lib/lightning-chaos'
+  return path.join(process.env.XDG_STATE_HOME || path.join(homedir(), '.local/state'), 'lightning-chaos')
+}
+
+/** Makes the state directory where it is not there. @throws RefusedError, HostError */
+export function openState(state: string): void {
+  try {
+    mkdirSync(state, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw noRoom(state, error)
+  }
+  checkState(state)
+}
+
+/**
+ * What a journal says is done as whoever undoes it, root perhaps: nobody else may be able to write one.
+ * @throws RefusedError where somebody else could
+ */
+export function checkState(state: string): void {
+  const stat = lstatSync(state, { throwIfNoEntry: false })
+  if (stat === undefined) return
+  const isOurs = stat.isDirectory() && stat.uid === process.geteuid?.() && (stat.mode & 0o022) === 0
+  if (isOurs) return
+  throw new RefusedError(`${state} is no directory that we alone may write to`, {
+    hint: 'the undo journal is obeyed by whoever undoes: give a directory of your own with --state',
+  })
+}
+
+export class Journal {
+  readonly directory: string
+  readonly #state: string
+  readonly #head: PlanFile
+
+  private constructor(state: string, head: PlanFile) {
+    this.#state = state
+    this.#head = head
+    this.directory = activeDirectory(state)
+  }
+
+  /**
+   * Begins the journal of a drill. There can be only one at a time: mkdir(2) decides.
+   * @throws RefusedError where another drill has not been undone; HostError where it cannot be written
+   */
+  static begin(state: string, head: PlanFile): Journal {
+    const journal = new Journal(state, head)
+    try {
+      mkdirSync(journal.directory, { mode: 0o700 })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw noRoom(state, error)
+      throw new RefusedError(`another drill is active: ${journal.directory}`, {
+        hint: "'lightning-chaos drill status' shows it, 'lightning-chaos drill undo' undoes it",
+      })
+    }
+    try {
+      syncDirectory(state)
+      journal.#write('plan.json', head)
+      return journal
+    } catch (error) {
+      journal.remove()
+      throw noRoom(state, error)
+    }
+  }
+
+  /**
+   * Saves how everything was that will be changed, and arms the journal.
+   * @throws HostError where it cannot be written; it is removed then
+   */
+  async save(saved: Iterable<Saved>): Promise<readonly Saved[]> {
+    const kept: Saved[] = []
+    const hash = createHash('sha256')
+    const file = path.join(this.directory, 'saved.jsonl')
+    try {
+      const fd = openSync(file, NEW_FILE, 0o600)
+      try {
+        let lines = ''
+        const flush = () => {
+          hash.update(lines)
+          writeFileSync(fd, lines)
+          lines = ''
+        }
+        for (const each of saved) {
+          kept.push(each)
+          lines += `${JSON.stringify(each)}\n`
+          if (kept.length % LINES_AT_A_TIME > 0) continue
+          flush()
+          await breathe()
+        }
+        flush()
+        fsyncSync(fd)
+      } finally {
+        closeSync(fd)
+      }
+      syncDirectory(this.directory)
+      this.#write('armed.json', { ...this.#head, lines: kept.length, sha256: hash.digest('hex') })
+      return kept
+    } catch (error) {
+      this.remove()
+      throw (error as NodeJS.ErrnoException).syscall === undefined ? error : noRoom(this.#state, error)
+    }
+  }
+
+  remove(): void {
+    removeJournal(this.#state)
+  }
+
+  /** A file is there as a whole, or not at all. */
+  #write(name: string, content: PlanFile | ArmedFile): void {
+    const file = path.join(this.directory, name)
+    const fd = openSync(`${file}.new`, NEW_FILE, 0o600)
+    try {
+      writeFileSync(fd, `${JSON.stringify(content)}\n`)
+      fsyncSync(fd)
+    } finally {
+      closeSync(fd)
+    }
+    renameSync(`${file}.new`, file)
+    syncDirectory(this.directory)
+  }
+}
+
+const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
+
+/** @returns undefined where no drill has to be undone */
+export function readJournal(state: string): JournalContent | undefined {
+  const directory = activeDirectory(state)
+  if (!isThere(directory)) return undefined
+  const planFile = readJson<PlanFile>(directory, 'plan.json')
+  const armedFile = readJson<ArmedFile>(directory, 'armed.json')
+  const head = planFile ?? armedFile
+  const { saved, digest, broken } = readSaved(path.join(directory, 'saved.jsonl'))
+  const armed = isThere(path.join(directory, 'armed.json'))
+  const damage = [
+    ...(isThere(path.join(directory, 'plan.json')) && planFile === undefined ? ['plan.json is damaged'] : []),
+    ...(armed && planFile === undefined && !isThere(path.join(directory, 'plan.json'))
+      ? ['plan.json is gone']
+      : []),
+    ...(armed && armedFile === undefined ? ['armed.json is damaged'] : []),
+    ...(armedFile !== undefined && armedFile.sha256 !== digest
+      ? [`saved.jsonl is damaged: ${saved.length} of ${armedFile.lines} lines can be read`]
+      : []),
+    ...(armed && armedFile === undefined && broken ? ['saved.jsonl is damaged'] : []),
+  ]
+  return { plan: head?.plan, watchdog: head?.watchdog, saved, armed, damage }
+}
+
+/** The journal of a drill of which nothing has to be undone any more goes, what makes it armed first. */
+export function removeJournal(state: string): void {
+  const directory = activeDirectory(state)
+  for (const name of ['armed.json', 'armed.json.new', 'saved.jsonl', 'plan.json', 'plan.json.new']) {
+    rmSync(path.join(directory, name), { force: true })
+  }
+  try {
+    rmdirSync(directory)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error // somebody else undid it, too
+  }
+}
+
+export function activeDirectory(state: string): string {
+  return path.join(state, 'active')
+}
+
+function readSaved(file: string): { saved: Saved[]; digest: string; broken: boolean } {
+  const text = readOr(file, '')
+  const lines = text.split('\n')
+  // what has no newline was cut off while it was written, or later
+  const rest = lines.pop()
+  const saved = lines.map((line) => parse<Saved>(line)).filter((each) => each !== undefined)
+  const digest = createHash('sha256').update(text).digest('hex')
+  return { saved, digest, broken: rest !== '' || saved.length < lines.length }
+}
+
+function readJson<T>(directory: string, name: string): T | undefined {
+  return parse<T>(readOr(path.join(directory, name), ''))
+}
+
+function parse<T>(text: string): T | undefined {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined // damaged, and whoever asked says so
+  }
+}
+
+function readOr(file: string, missing: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    return missing
+  }
+}
+
+function isThere(file: string): boolean {
+  return lstatSync(file, { throwIfNoEntry: false }) !== undefined
+}
+
+function noRoom(state: string, cause: unknown): HostError {
+  return new HostError(`the undo journal cannot be written: ${(cause as Error).message}`, {
+    hint: `nothing was touched; make room in ${state}, or give another directory with --state`,
+    cause,
+  })
+}

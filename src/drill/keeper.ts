@@ -1,0 +1,159 @@
+/** The tool's side of a watchdog: starts it, hears what it does, and does its work where it was killed. */
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { COMMAND_PATH } from '../sandbox/command.js'
+import { RefusedError, UndoError } from './errors.js'
+import type { Undone } from './faults/fault.js'
+import { FAULTS } from './faults/index.js'
+import type { WatchdogNews, WatchdogOrder } from './messages.js'
+import { type DrillPlan, drillMark } from './plan.js'
+import { undoActive } from './undo.js'
+
+const WATCHDOG = fileURLToPath(new URL('./watchdog.js', import.meta.url))
+/** How long after its time a watchdog may take before it is taken for stuck, beside a share of what injecting took. */
+const OVERTIME_MS = 30_000
+
+export interface Ending extends Undone {
+  /** Why it was undone when it was, in words. */
+  readonly why: string
+  /** Calls of the service that failed, by error. */
+  readonly direct: Readonly<Record<string, number>>
+  /** Set where the watchdog did not do its work, and the tool did it from the journal. */
+  readonly without?: true
+}
+
+export interface Keeper {
+  readonly pid: number
+  /** Settles once the fault is on, with what it is in words. Rejects where it is not, with everything undone. */
+  readonly injected: Promise<string>
+  /** Settles once it begins to undo. */
+  readonly undoing: Promise<string>
+  /** Settles once everything is undone. Rejects with an UndoError where it could not be. */
+  readonly undone: Promise<Ending>
+  /** Has it undone before its time. */
+  undo(): void
+}
+
+export function startWatchdog(plan: DrillPlan, state: string): Keeper {
+  const [program, ...args] = withoutPrivileges(plan, [process.execPath, WATCHDOG])
+  const child = spawn(program!, args, {
+    detached: true, // a session of its own: Ctrl-C in our terminal is not for it
+    cwd: '/',
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, PATH: COMMAND_PATH, ...marked(plan) },
+  })
+  let stderr = ''
+  child.stderr.on('data', (chunk) => (stderr += chunk))
+  child.stdin.on('error', () => {}) // it has ended, which its exit tells
+  const order: WatchdogOrder = { plan, state }
+  child.stdin.write(`${JSON.stringify(order)}\n`)
+
+  const injected = settler<string>()
+  const undoing = settler<string>()
+  const undone = settler<Ending>()
+  const began = performance.now()
+  let armed = false
+  let why = 'the watchdog was killed'
+  let direct: Ending['direct'] = {}
+  let patience: NodeJS.Timeout | undefined
+
+  const fail = (error: Error) => {
+    injected.reject(error)
+    undone.reject(error)
+    undoing.resolve(error.message)
+  }
+  const hear = (news: WatchdogNews) => {
+    switch (news.is) {
+      case 'armed':
+        armed = true
+        return
+      case 'injected': {
+        const took = performance.now() - began
+        patience = setTimeout(() => child.kill('SIGKILL'), plan.forMs + took + OVERTIME_MS)
+        return injected.resolve(news.detail)
+      }
+      case 'undoing':
+        why = news.why
+        direct = news.direct
+        return undoing.resolve(why)
+      case 'undone':
+        return undone.resolve({ detail: news.detail, left: news.left, failed: news.failed, why, direct })
+      case 'failed': {
+        const options = news.hint === undefined ? {} : { hint: news.hint }
+        return fail(
+          news.undone ? new RefusedError(news.message, options) : new UndoError(news.message, options),
+        )
+      }
+    }
+  }
+  createInterface({ input: child.stdout }).on('line', (line) => hear(JSON.parse(line)))
+  child.on('error', (error) => fail(new RefusedError(`the watchdog could not be started: ${error.message}`)))
+  // 'close' comes after the last line was heard
+  child.on('close', async () => {
+    clearTimeout(patience)
+    if (undone.settled) return
+    const last = stderr.trim().split('\n').at(-1) ?? ''
+    undoing.resolve(why)
+    if (!armed && last !== '') return fail(new RefusedError(`the watchdog could not be started: ${last}`))
+    try {
+      await sleep(0)
+      const outcome = await undoActive(state)
+      const { detail, left, failed } = outcome ?? { detail: 'nothing was left to undo', left: [], failed: [] }
+      injected.reject(new RefusedError(`${why} before the fault was on; ${detail}`))
+      undone.resolve({ detail, left, failed, why, direct, without: true })
+    } catch (error) {
+      fail(error as Error)
+    }
+  })
+  return {
+    pid: child.pid ?? 0,
+    injected: injected.promise,
+    undoing: undoing.promise,
+    undone: undone.promise,
+    undo: () => void child.stdin.end('undo\n'),
+  }
+}
+
+function marked(plan: DrillPlan): Record<string, string> {
+  const [name = '', value = ''] = drillMark(plan).split('=')
+  return { [name]: value }
+}
+
+/** As root, with no more than the fault needs; what is not there to be kept is left out. */
+function withoutPrivileges({ fault }: DrillPlan, argv: readonly string[]): readonly string[] {
+  if (process.geteuid?.() !== 0) return argv
+  const kept = FAULTS[fault].capabilities.map((name) => `,+${name}`).join('')
+  return ['setpriv', '--inh-caps=-all', `--bounding-set=-all${kept}`, ...argv]
+}
+
+interface Settler<T> {
+  readonly promise: Promise<T>
+  settled: boolean
+  resolve(value: T): void
+  reject(error: Error): void
+}
+
+function settler<T>(): Settler<T> {
+  let resolve: (value: T) => void = () => {}
+  let reject: (error: Error) => void = () => {}
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes
+    reject = no
+  })
+  promise.catch(() => {}) // not everybody waits for everything
+  const self: Settler<T> = {
+    promise,
+    settled: false,
+    resolve(value) {
+      self.settled = true
+      resolve(value)
+    },
+    reject(error) {
+      self.settled = true
+      reject(error)
+    },
+  }
+  return self
+}

@@ -1,0 +1,33 @@
+/** Makes the plan of a drill from what was asked for and what is there. Touches nothing. */
+import { randomBytes } from 'node:crypto'
+import { hostname, userInfo } from 'node:os'
+import { bootId } from './host/processes.js'
+import type { DrillPlan, Place } from './plan.js'
+
+/** What of a plan is asked for. */
+type Asked = Pick<DrillPlan, 'fault' | 'leave' | 'reserved' | 'forMs'>
+
+export function makePlan(
+  { fault, leave, reserved, forMs }: Asked,
+  place: Place | undefined,
+  { processes }: Pick<DrillPlan, 'processes'>,
+): DrillPlan {
+  return {
+    schema: 1,
+    id: randomBytes(6).toString('hex'),
+    ...{ fault, leave, reserved, forMs, processes },
+    ...(place === undefined ? {} : { place }),
+    host: hostname(),
+    user: process.env.SUDO_USER ?? userName(),
+    madeAt: new Date().toISOString(),
+    bootId: bootId(),
+  }
+}
+
+function userName(): string {
+  try {
+    return userInfo().username
+  } catch {
+    return `uid ${process.geteuid?.()}` // a number without a name, as in many containers
+  }
+}

@@ -1,0 +1,55 @@
+/** What a drill is going to do: pure data, made before anything is touched, and all that the watchdog is told. */
+import type { FileId } from './host/files.js'
+import type { ProcessId } from './host/processes.js'
+
+export type FaultName =
+  | 'diskfull'
+  | 'inodes'
+  | 'permissions'
+  | 'readonly'
+  | 'stall'
+  | 'pause'
+  | 'kill'
+  | 'fd-limit'
+
+/** A directory of the host, and the file system that it lies on, as they were when the plan was made. */
+export interface Place {
+  /** Absolute, with every link resolved. */
+  readonly path: string
+  readonly id: FileId
+  /** 'major:minor' of the file system. */
+  readonly device: string
+  readonly mountPoint: string
+  readonly type: string
+  readonly source: string
+}
+
+export interface PlannedProcess extends ProcessId {
+  readonly name: string
+}
+
+export interface DrillPlan {
+  readonly schema: 1
+  readonly id: string
+  readonly fault: FaultName
+  /** Of the faults that are about a place. */
+  readonly place?: Place
+  /** Of the faults that are about processes; else those whose failed calls the kernel's trace is to show. */
+  readonly processes: readonly PlannedProcess[]
+  /** Bytes, inodes or descriptors to leave, as the fault has it. */
+  readonly leave: number
+  /** Whether the blocks that are reserved for root are filled, too. */
+  readonly reserved: boolean
+  /** How long the fault stays, in milliseconds. */
+  readonly forMs: number
+  readonly host: string
+  readonly user: string
+  /** ISO 8601, UTC. */
+  readonly madeAt: string
+  readonly bootId: string
+}
+
+/** What is in the environment of the watchdog of a drill, and of every program that it starts: 'NAME=value'. */
+export function drillMark({ id }: DrillPlan): string {
+  return `LIGHTNING_CHAOS_DRILL=${id}`
+}

@@ -1,0 +1,43 @@
+import { spawn } from 'node:child_process'
+import { quoteCommandLine, splitCommandLine } from '../../target/command-line.js'
+import type { Probe } from './probe.js'
+
+const MOST_OUTPUT = 4096
+
+/** A command that exits with 0 where the service works. It is ended with everything that it started when it takes too long. */
+export function commandProbe(line: string): Probe {
+  const [program = '', ...args] = splitCommandLine(line)
+  return {
+    name: quoteCommandLine([program, ...args]),
+    ask: (timeoutMs) =>
+      new Promise((resolve) => {
+        const child = spawn(program, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+        let output = ''
+        const keep = (chunk: Buffer) => (output = (output + chunk).slice(-MOST_OUTPUT))
+        child.stdout.on('data', keep)
+        child.stderr.on('data', keep)
+        const timer = setTimeout(() => {
+          endGroup(child.pid)
+          resolve(`no answer within ${timeoutMs} ms`)
+        }, timeoutMs)
+        const settle = (answer: string | undefined) => {
+          clearTimeout(timer)
+          resolve(answer)
+        }
+        child.on('error', (error) => settle(error.message))
+        child.on('exit', (code, signal) => {
+          const said = output.trim().split('\n').at(-1) ?? ''
+          settle(code === 0 ? undefined : `${signal ?? `exit ${code}`}${said === '' ? '' : `: ${said}`}`)
+        })
+      }),
+  }
+}
+
+function endGroup(pid: number | undefined): void {
+  if (pid === undefined) return
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error // it has just ended
+  }
+}

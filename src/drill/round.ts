@@ -1,0 +1,207 @@
+/** One round of a drill, from top to bottom. It judges nothing. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { RefusedError } from './errors.js'
+import type { Fault, Observation } from './faults/fault.js'
+import { FAULTS } from './faults/index.js'
+import { type Limits, reasonToEnd } from './guard.js'
+import { startWatchdog } from './keeper.js'
+import type { DrillPlan } from './plan.js'
+import type { Probe } from './probe/probe.js'
+import type { Expectation, Phase, RoundRecord, Sample } from './record.js'
+import type { Service } from './service.js'
+import { BLOCKED, type Testimony, Witness } from './testimony.js'
+
+/** How long a call of the witness may take before it counts as blocked, where that is what the fault does. */
+const BLOCKED_MS = 2000
+/** Where nothing is to be proved by a call that does not come back. */
+const WITNESS_PATIENCE_MS = 30_000
+
+interface DrilledProbe extends Expectation {
+  readonly probe: Probe
+}
+
+export interface RoundSettings {
+  readonly plan: DrillPlan
+  readonly round: number
+  readonly state: string
+  readonly service: Service
+  readonly probes: readonly DrilledProbe[]
+  readonly limits: Limits
+  /** How often each probe has to pass in a row before anything is touched. */
+  readonly steady: number
+  /** Milliseconds, all three: from one question to the next, for one answer, and until all is well again. */
+  readonly everyMs: number
+  readonly probeTimeoutMs: number
+  readonly recoverMs: number
+  /** Aborted where the user wants it to end. */
+  readonly signal: AbortSignal
+  say(line: string): void
+  onSample(sample: Sample): void
+}
+
+/**
+ * @throws RefusedError where nothing was touched, or everything was undone before the fault was on; UndoError where
+ *   something could not be undone
+ */
+export async function runRound(settings: RoundSettings): Promise<RoundRecord> {
+  const { plan, state, signal, say, limits, recoverMs } = settings
+  const began = performance.now()
+  const fault = FAULTS[plan.fault]
+  const observe = (): Observation | undefined => fault.observe?.(plan)
+  const asker = new Asker(settings, began)
+  const witness = startWitness(settings)
+  try {
+    const before = (await witness?.testify(WITNESS_PATIENCE_MS)) ?? []
+    checkWitness(before, plan)
+    const observedBefore = observe()
+    await asker.steady()
+    signal.throwIfAborted()
+
+    const keeper = startWatchdog(plan, state)
+    const onAbort = () => keeper.undo()
+    signal.addEventListener('abort', onAbort)
+    try {
+      const injected = await keeper.injected
+      say(`the fault is on: ${injected}`)
+      const during = (await witness?.testify(patienceWith(plan, fault))) ?? []
+      const observedDuring = observe()
+      let isOver = false
+      let aborted: string | undefined
+      void keeper.undoing.then(() => {
+        isOver = true
+      })
+      const guarding = (async () => {
+        while (!isOver && aborted === undefined) {
+          aborted = await reasonToEnd(limits, { place: plan.place, state }, settings.probeTimeoutMs)
+          if (aborted === undefined) await Promise.race([sleep(settings.everyMs), keeper.undoing])
+        }
+        if (aborted !== undefined) keeper.undo()
+      })()
+      await asker.until(keeper.undoing, () => (isOver ? 'edge' : 'during'))
+      say(`undoing: ${await keeper.undoing}`)
+      const ending = await keeper.undone
+      await guarding
+      for (const each of ending.left) say(`left as it is: ${each}`)
+      const after = (await witness?.testify(WITNESS_PATIENCE_MS)) ?? []
+      const observedAfter = fault.lasts ? undefined : observe()
+      say(`undone: ${ending.detail}`)
+      if (signal.aborted) aborted ??= 'stopped by the user'
+      await asker.recovered()
+      return {
+        plan,
+        round: settings.round,
+        errnos: fault.errnos,
+        expectations: settings.probes,
+        recoverMs,
+        durationMs: Math.round(performance.now() - began),
+        injected,
+        ending,
+        ...(aborted === undefined ? {} : { aborted }),
+        before,
+        during,
+        after,
+        observed: { before: observedBefore, during: observedDuring, after: observedAfter },
+        samples: asker.samples,
+      }
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+      keeper.undo()
+      // whatever went wrong here: nothing goes on before the host is as it was
+      await keeper.undone.catch(() => {}) // who waits for it has heard
+    }
+  } finally {
+    witness?.close()
+  }
+}
+
+function patienceWith({ forMs }: DrillPlan, { errnos }: Fault): number {
+  return errnos.includes(BLOCKED) ? Math.min(BLOCKED_MS, forMs / 2) : WITNESS_PATIENCE_MS
+}
+
+function startWitness({ plan, service }: RoundSettings): Witness | undefined {
+  if (plan.place === undefined) return undefined
+  return new Witness(service.credentials, plan.place.path, plan.fault === 'diskfull' ? plan.leave : 0)
+}
+
+/** What does not work before the fault cannot show it. */
+function checkWitness(before: readonly Testimony[], { fault }: DrillPlan): void {
+  const shows = ({ what }: Testimony) => what === 'write' || fault === 'permissions'
+  if (before.length === 0 || before.some((each) => each.errno === null && shows(each))) return
+  const [{ tried, errno }] = before as [Testimony]
+  throw new RefusedError(
+    `the service could not write there before the drill: ${tried} failed with ${errno}`,
+    {
+      hint: 'name whose rights it has: --user NAME, --pid N or --service UNIT',
+    },
+  )
+}
+
+/** Asks every probe, again and again. */
+class Asker {
+  readonly samples: Sample[] = []
+  readonly #settings: RoundSettings
+  readonly #began: number
+
+  constructor(settings: RoundSettings, began: number) {
+    this.#settings = settings
+    this.#began = began
+  }
+
+  /** @throws RefusedError where a probe fails */
+  async steady(): Promise<void> {
+    const { steady, everyMs, signal, probes } = this.#settings
+    if (probes.length === 0) return
+    for (let pass = 0; pass < steady; pass += 1) {
+      signal.throwIfAborted()
+      if (pass > 0) await sleep(everyMs)
+      const failed = (await this.#ask(() => 'before')).find(({ error }) => error !== undefined)
+      if (failed !== undefined) {
+        throw new RefusedError(`'${probes[failed.probe]!.name}' fails before the drill: ${failed.error}`, {
+          hint: 'a service that does not work is not drilled; nothing was touched',
+        })
+      }
+    }
+  }
+
+  /** Asks until something happens. @param phase that a sample is in, as of its end */
+  async until(happens: Promise<unknown>, phase: () => Phase): Promise<void> {
+    let isOver = false
+    const over = happens.then(() => {
+      isOver = true
+    })
+    while (!isOver) {
+      await this.#ask(phase)
+      await Promise.race([sleep(this.#settings.everyMs), over])
+    }
+  }
+
+  /** Asks until every probe passes, or for as long as that may take; once, where the user wants it to end. */
+  async recovered(): Promise<void> {
+    const { recoverMs, everyMs, probes, signal } = this.#settings
+    if (probes.length === 0) return
+    for (const deadline = performance.now() + recoverMs; ; await sleep(everyMs)) {
+      const samples = await this.#ask(() => 'after')
+      const isWell = samples.every(({ error }) => error === undefined)
+      if (isWell || signal.aborted || performance.now() > deadline) return
+    }
+  }
+
+  async #ask(phase: () => Phase): Promise<readonly Sample[]> {
+    return await Promise.all(
+      this.#settings.probes.map(async ({ probe }, index) => {
+        const asked = performance.now()
+        const error = await probe.ask(this.#settings.probeTimeoutMs)
+        const sample: Sample = {
+          probe: index,
+          phase: phase(),
+          at: Math.round(asked - this.#began),
+          latencyMs: Math.round((performance.now() - asked) * 10) / 10,
+          ...(error === undefined ? {} : { error }),
+        }
+        this.samples.push(sample)
+        this.#settings.onSample(sample)
+        return sample
+      }),
+    )
+  }
+}

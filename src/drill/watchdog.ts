@@ -1,0 +1,83 @@
+/**
+ * The watchdog: a process in a session of its own that injects one fault and undoes it, when its time is up, when it is
+ * told to, or when the tool above it is gone, however that came about: that is the end of its stdin. Nothing else changes
+ * the host. Its time is measured by the monotonic clock, so that a clock that is set changes nothing.
+ */
+import { createInterface } from 'node:readline'
+import { ChaosError } from '../errors.js'
+import { ownerName } from '../sandbox/owner.js'
+import { audit } from './audit.js'
+import { traceCalls } from './call-trace.js'
+import { UndoError } from './errors.js'
+import type { Injected } from './faults/fault.js'
+import { FAULTS } from './faults/index.js'
+import { Journal, openState, readJournal } from './journal.js'
+import type { WatchdogNews, WatchdogOrder } from './messages.js'
+import { undoJournal } from './undo.js'
+
+const stop = new AbortController()
+const end = (why: string) => stop.abort(why)
+
+function tell(news: WatchdogNews): void {
+  process.stdout.write(`${JSON.stringify(news)}\n`)
+}
+
+process.stdout.on('error', () => {}) // nobody is left to be told
+process.stderr.on('error', () => {})
+process.on('SIGTERM', () => end('told to by a signal'))
+for (const signal of ['SIGINT', 'SIGHUP'] as const) process.on(signal, () => {}) // the tool decides
+
+const lines = createInterface({ input: process.stdin })
+lines.on('close', () => end('the tool is gone'))
+lines.once('line', (first) => {
+  lines.on('line', () => end('told to'))
+  drill(JSON.parse(first)).then(
+    () => process.exit(0),
+    (error) => {
+      const undone = !(error instanceof UndoError)
+      const hint = error instanceof ChaosError && error.hint !== undefined ? { hint: error.hint } : {}
+      tell({ is: 'failed', undone, message: error instanceof Error ? error.message : String(error), ...hint })
+      process.exit(1)
+    },
+  )
+})
+
+async function drill({ plan, state }: WatchdogOrder): Promise<void> {
+  const fault = FAULTS[plan.fault]
+  openState(state)
+  const journal = Journal.begin(state, { plan, watchdog: ownerName()! })
+  const saved = await journal.save(fault.save(plan))
+  tell({ is: 'armed', things: saved.length })
+  audit(state, plan, 'armed', `${saved.length} things saved`)
+  const trace = await traceCalls(plan, fault.errnos)
+  let injected: Injected | undefined
+  let broken: unknown
+  try {
+    injected = await fault.inject(plan, saved, stop.signal)
+    audit(state, plan, 'injected', injected.detail)
+    tell({ is: 'injected', detail: injected.detail })
+    await timeOrStop(plan.forMs)
+  } catch (error) {
+    broken = error
+  }
+  const direct = (await trace?.end().catch(() => undefined)) ?? {}
+  const why = broken instanceof Error ? broken.message : String(stop.signal.reason ?? 'the time is up')
+  tell({ is: 'undoing', why, direct })
+  await injected?.release?.().catch((error) => {
+    broken ??= error
+  })
+  const { detail, left, failed } = (await undoJournal(state, readJournal(state)!))!
+  if (broken !== undefined) throw broken
+  tell({ is: 'undone', detail, left, failed })
+}
+
+function timeOrStop(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    if (stop.signal.aborted) return resolve()
+    const timer = setTimeout(resolve, milliseconds)
+    stop.signal.addEventListener('abort', () => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+}
