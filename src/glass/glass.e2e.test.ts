@@ -3,7 +3,7 @@ import { accessSync, constants } from 'node:fs'
 import path from 'node:path'
 import { execa } from 'execa'
 import { expect, test } from 'vitest'
-import { ROOT } from '../testing/cli.js'
+import { cli, ROOT } from '../testing/cli.js'
 
 const TESTING = path.join(ROOT, 'src/testing/glass')
 /** Why glass cannot be mounted here; undefined where it can. */
@@ -45,3 +45,13 @@ test.skipIf(skip)(
     expect(failure).toMatch('the server of the glass volume failed: it ended with SIGKILL')
   },
 )
+
+test.skipIf(skip)('a repeat ends by itself once each sync has failed', async () => {
+  const { stdout } = await cli(['run', 'io-error/each-sync', '--trials', '1', '--reporter', 'json'])
+  const { evidence } = JSON.parse(stdout).scenarios[0]
+  expect(evidence.EIO.direct).toBeGreaterThan(1)
+  // one power cut a round, and one round that nothing failed in
+  const cuts = evidence['power-cut'].direct
+  expect(cuts).toBeGreaterThan(2)
+  expect(cuts).toBeLessThan(60)
+})

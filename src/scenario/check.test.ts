@@ -9,6 +9,8 @@ const kinds: Kinds = {
     { kind: 'ballast' },
     { kind: 'qgroup', volumes: ['btrfs'] },
     { kind: 'fs-error', healsStopped: true },
+    { kind: 'io-error', volumes: ['glass'], seesItself: true },
+    { kind: 'power-cut', volumes: ['glass'], injectsStopped: true },
   ],
 }
 
@@ -147,6 +149,31 @@ describe('checkScenario', () => {
   it('judges a workload of nothing', () => {
     expect(misfits({ workload: { ...scenario({}).workload, mix: idle } })).toEqual([
       'workload.mix: expected a weight above 0 for one operation at least',
+    ])
+  })
+})
+
+describe('faults on glass', () => {
+  const onGlass = (...timeline: unknown[]) =>
+    misfits({ volume: { kind: 'glass' }, timeline: timeline as Timeline })
+  const round = { do: 'inject', fault: 'io-error', first: 'round' }
+
+  it('have rounds in a repeat, and a repeat that ends early has one of them', () => {
+    const repeat = { do: 'repeat', times: 9, until: 'untouched', steps: [round, { do: 'heal' }] }
+    expect(onGlass(repeat)).toEqual([])
+    expect(onGlass({ ...repeat, steps: [inject, { do: 'heal' }] })).toEqual([
+      'timeline.0.until: expected an inject of a fault on glass in its steps',
+    ])
+    expect(onGlass(round)).toEqual([
+      'timeline.0.first: expected a number: only in the steps of a repeat there are rounds',
+    ])
+  })
+
+  it('may need a target that is not running', () => {
+    const cut = { do: 'inject', fault: 'power-cut' }
+    expect(onGlass({ do: 'kill' }, cut)).toEqual([])
+    expect(onGlass(cut)).toEqual([
+      'timeline.0.fault: expected a stop or a kill before it: power-cut comes only while no target runs',
     ])
   })
 })

@@ -13,7 +13,10 @@ export interface Misfit {
 /** What the check has to know of the volumes and faults that there are. */
 export interface Kinds {
   readonly volumes: Readonly<Record<VolumeKindName, Pick<VolumeKind, 'minimumSize' | 'defaultSize'>>>
-  readonly faults: readonly Pick<FaultKind, 'kind' | 'volumes' | 'healsStopped' | 'injectsStopped'>[]
+  readonly faults: readonly Pick<
+    FaultKind,
+    'kind' | 'volumes' | 'healsStopped' | 'injectsStopped' | 'seesItself'
+  >[]
 }
 
 const WITH_INODES: readonly VolumeKindName[] = ['tmpfs', 'ext4', 'glass']
@@ -21,7 +24,12 @@ const ON_A_DISK: readonly VolumeKindName[] = ['ext4', 'xfs', 'btrfs']
 
 /** Everything about a scenario that does not fit, each with the path to it. */
 export function checkScenario(scenario: Scenario, kinds: Kinds): Misfit[] {
-  return [...checkVolume(scenario, kinds), ...checkWorkload(scenario), ...checkTimeline(scenario, kinds)]
+  return [
+    ...checkVolume(scenario, kinds),
+    ...checkWorkload(scenario),
+    ...checkRounds(scenario, kinds),
+    ...checkTimeline(scenario, kinds),
+  ]
 }
 
 function checkVolume({ volume }: Scenario, { volumes }: Kinds): Misfit[] {
@@ -56,6 +64,26 @@ function checkWorkload({ workload, timeline }: Scenario): Misfit[] {
   check(workload.mix, ['workload', 'mix'])
   for (const { step, path } of unrolled(timeline, 1)) if (step.do === 'run') check(step.mix, [...path, 'mix'])
   return misfits
+}
+
+/** Only what glass does is counted as acted, and only a repeat has rounds. */
+function checkRounds({ timeline }: Scenario, { faults }: Kinds): Misfit[] {
+  return timeline.flatMap((step, index): Misfit[] => {
+    const path = ['timeline', index] as const
+    if (step.do === 'repeat') {
+      const seen = step.steps.some((each) =>
+        faults.some(({ kind, seesItself }) => each.do === 'inject' && each.fault === kind && seesItself),
+      )
+      if (step.until === undefined || seen) return []
+      return [{ path: [...path, 'until'], text: 'expected an inject of a fault on glass in its steps' }]
+    }
+    if (step.do !== 'inject') return []
+    const words = Object.entries(step).filter(([, value]) => value === 'round')
+    return words.map(([name]) => ({
+      path: [...path, name],
+      text: 'expected a number: only in the steps of a repeat there are rounds',
+    }))
+  })
 }
 
 interface Placed {

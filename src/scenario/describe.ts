@@ -24,9 +24,18 @@ export function describeWorkload({ keys, clients, depth, sizes, mix }: Scenario[
 export function describeTimeline({ timeline }: Pick<Scenario, 'timeline'>): string[] {
   return timeline.flatMap((step) =>
     step.do === 'repeat'
-      ? [`${step.times} times:`, ...step.steps.map((inner) => `  ${describeStep(inner)}`)]
+      ? [roundsInWords(step), ...step.steps.map((inner) => `  ${describeStep(inner)}`)]
       : [describeStep(step)],
   )
+}
+
+/** Parameters of a fault. */
+const MANY = 5
+
+function roundsInWords({ times, until }: Extract<Step, { do: 'repeat' }>): string {
+  return until === undefined
+    ? `${times} times:`
+    : `until a round goes through untouched, at most ${times} times:`
 }
 
 /** What follows on every timeline. */
@@ -69,7 +78,11 @@ export function describeStep(step: FlatStep): string {
 
 function describeInject(step: FlatStep & { readonly do: 'inject' }): string {
   const fault = FAULTS.find(({ kind }) => kind === step.fault)
-  const given = Object.entries(fault?.parameters ?? {}).map(([name, { type }]) => {
+  const all = Object.entries(fault?.parameters ?? {})
+  // where there are many, those that were left as they are say nothing
+  const told =
+    all.length < MANY ? all : all.filter(([name, spec]) => Reflect.get(step, name) !== spec.default)
+  const given = told.map(([name, { type }]) => {
     const value: unknown = Reflect.get(step, name)
     return `${name} ${type === 'size' && typeof value === 'number' ? formatSize(value) : value}`
   })

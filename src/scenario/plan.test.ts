@@ -26,7 +26,7 @@ const scenario = (timeline: Timeline): Scenario => ({
 })
 
 const inject = (fault: string): FlatStep => ({ do: 'inject', fault })
-const words = (steps: readonly FlatStep[]) => steps.map(({ do: name }) => name).join(' ')
+const words = (steps: readonly { readonly do: string }[]) => steps.map(({ do: name }) => name).join(' ')
 const healsStopped = FAULTS.filter((fault) => fault.healsStopped).map(({ kind }) => kind)
 const healsRunning = FAULTS.filter((fault) => !fault.healsStopped).map(({ kind }) => kind)
 
@@ -53,6 +53,26 @@ describe('planSteps', () => {
   it('kills in the middle of operations at the end', () => {
     expect(planSteps(scenario([inject(healsRunning[0]!)])).filter((step) => step.do === 'kill')).toEqual([
       { do: 'kill', during: 'operations' },
+    ])
+  })
+
+  it('marks the rounds of a repeat that may end early, and counts them', () => {
+    const write = (first: number | 'round') =>
+      ({ do: 'inject', fault: 'io-error', first }) as unknown as FlatStep
+    const repeat = {
+      do: 'repeat',
+      times: 2,
+      until: 'untouched',
+      steps: [write('round'), { do: 'heal' }],
+    } as const
+    expect(planSteps(scenario([repeat as unknown as Timeline[number]])).slice(1, 8)).toEqual([
+      { do: 'round' },
+      write(1),
+      { do: 'heal' },
+      { do: 'round' },
+      write(2),
+      { do: 'heal' },
+      { do: 'rounds-end' },
     ])
   })
 
@@ -116,7 +136,8 @@ describe('planSteps', () => {
     fc.assert(
       fc.property(timelines, (timeline) => {
         fc.pre(checkScenario(scenario(timeline), kinds).length === 0)
-        const [start, ...steps] = planSteps(scenario(timeline))
+        // no repeat here ends early, so there are no marks
+        const [start, ...steps] = planSteps(scenario(timeline)) as FlatStep[]
         expect(start).toEqual({ do: 'start' })
         expect(checkScenario(scenario(steps), kinds)).toEqual([])
       }),

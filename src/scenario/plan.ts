@@ -1,7 +1,11 @@
 /** From a scenario to what is run: its trials, and the steps of each. Pure. */
 import { createHash } from 'node:crypto'
 import { FAULTS } from '../fault/index.js'
-import type { FlatStep, Scenario } from './schema.js'
+import type { FlatStep, Scenario, Step } from './schema.js'
+
+/** Where a round begins of a repeat that may end early, and where such a repeat ends. */
+type Mark = { readonly do: 'round' } | { readonly do: 'rounds-end' }
+export type PlannedStep = FlatStep | Mark
 
 /**
  * Two restarts, one by a kill in the middle of the work and one by a stop: many bugs show only after the second, and some
@@ -23,11 +27,11 @@ const CLOSING: readonly FlatStep[] = [
  * The whole arc of a trial: start, the scenario's own timeline with every repeat unrolled, then whatever heals
  * and starts again what the timeline left broken, and the closing restarts and read-backs.
  */
-export function planSteps(scenario: Scenario): FlatStep[] {
-  const own = scenario.timeline.flatMap((step): FlatStep[] =>
-    step.do === 'repeat' ? Array.from({ length: step.times }, () => step.steps).flat() : [step],
+export function planSteps(scenario: Scenario): PlannedStep[] {
+  const own = scenario.timeline.flatMap((step): PlannedStep[] =>
+    step.do === 'repeat' ? unroll(step) : [step],
   )
-  const steps: FlatStep[] = [{ do: 'start' }, ...own]
+  const steps: PlannedStep[] = [{ do: 'start' }, ...own]
   if (unhealed(steps).length > 0) {
     if (isRunning(steps) && unhealed(steps).some(healsStopped)) steps.push({ do: 'kill' })
     steps.push({ do: 'heal' })
@@ -36,12 +40,25 @@ export function planSteps(scenario: Scenario): FlatStep[] {
   return [...steps, ...CLOSING]
 }
 
-function unhealed(steps: readonly FlatStep[]): string[] {
+function unroll({ times, until, steps }: Extract<Step, { do: 'repeat' }>): PlannedStep[] {
+  const rounds = Array.from({ length: times }, (_, index) => steps.map((step) => inRound(step, index + 1)))
+  if (until === undefined) return rounds.flat()
+  return [...rounds.flatMap((round): PlannedStep[] => [{ do: 'round' }, ...round]), { do: 'rounds-end' }]
+}
+
+/** A step with the number of its round in place of the word. */
+function inRound(step: FlatStep, round: number): FlatStep {
+  if (step.do !== 'inject') return step
+  const filled = Object.entries(step).map(([name, value]) => [name, value === 'round' ? round : value])
+  return Object.fromEntries(filled) as FlatStep
+}
+
+function unhealed(steps: readonly PlannedStep[]): string[] {
   const healedAt = steps.findLastIndex((step) => step.do === 'heal')
   return steps.slice(healedAt + 1).flatMap((step) => (step.do === 'inject' ? [step.fault] : []))
 }
 
-function isRunning(steps: readonly FlatStep[]): boolean {
+function isRunning(steps: readonly PlannedStep[]): boolean {
   return (
     steps.findLast(({ do: name }) => name === 'start' || name === 'stop' || name === 'kill')?.do === 'start'
   )

@@ -24,13 +24,17 @@ const size = z
   .describe("Bytes, as a number or with a unit: 4096, '64KiB', '8MiB'")
 
 const count = z.number().int().min(1)
+const countExpected = "expected a whole number, 0 or more, or 'round': the number of the round of a repeat"
 
 function parameterSchema(spec: ParameterSpec) {
   switch (spec.type) {
     case 'size':
       return size.prefault(spec.default).describe(spec.about)
     case 'count':
-      return z.number().int().min(0).default(spec.default).describe(spec.about)
+      return z
+        .union([z.number().int().min(0), z.literal('round')], { error: countExpected })
+        .default(spec.default)
+        .describe(spec.about)
     case 'text':
       return z.string().min(1).default(spec.default).describe(spec.about)
     case 'boolean':
@@ -112,7 +116,13 @@ const flatStep = z.discriminatedUnion('do', [run, deletes, inject, kill, ...simp
 const repeat = z
   .strictObject({
     do: z.literal('repeat'),
-    times: count.max(1000),
+    times: count.max(1000).describe('How often; with until, at most'),
+    until: z
+      .enum(['untouched'])
+      .optional()
+      .describe(
+        'End early, after the first round in which no fault acted: with an inject of first: round, each operation has failed by then',
+      ),
     steps: z.array(flatStep).min(1),
   })
   .describe('Run the steps several times')

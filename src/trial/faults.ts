@@ -15,6 +15,7 @@ export class Faults {
   readonly #recorder: Recorder
   readonly #trace: ErrorTrace | undefined
   #on: On[] = []
+  #acted = 0
 
   constructor(recorder: Recorder, trace: ErrorTrace | undefined) {
     this.#recorder = recorder
@@ -28,6 +29,13 @@ export class Faults {
   /** What the fault that was injected first does to the target. */
   get family() {
     return this.#on[0]?.kind.family
+  }
+
+  /** How often the faults that see that themselves acted, of those that were healed since this was asked last. */
+  takeActed(): number {
+    const acted = this.#acted
+    this.#acted = 0
+    return acted
   }
 
   async inject(name: string, parameters: Parameters, world: FaultWorld): Promise<void> {
@@ -84,6 +92,8 @@ export class Faults {
 
   async #readOwn({ kind, active }: On): Promise<void> {
     for (const [errno, count] of (await active.seen?.()) ?? []) {
+      // a power cut is no operation that another round could leave untouched
+      if ('first' in kind.parameters) this.#acted += count
       const detail = `${kind.kind} acted on ${count} operations of the target (glass)`
       this.#recorder.record({ type: 'evidence', grade: 'direct', errno, count, detail })
     }

@@ -5,7 +5,7 @@ import { type Event, type FaultFamily, RUNNER } from '../history/events.js'
 import { onCpu } from '../sandbox/command.js'
 import type { Identity } from '../sandbox/identity.js'
 import type { World } from '../sandbox/world.js'
-import { planSteps } from '../scenario/plan.js'
+import { type PlannedStep, planSteps } from '../scenario/plan.js'
 import type { FlatStep } from '../scenario/schema.js'
 import { mountVolume } from '../volume/index.js'
 import type { MountedVolume } from '../volume/volume.js'
@@ -43,7 +43,7 @@ export async function runTrial(trial: Trial, environment: TrialEnvironment): Pro
   const steps = planSteps(trial.scenario)
   const run = new TrialRun(trial, environment, volume, steps.filter((step) => step.do === 'pad').length)
   await run.begin()
-  for (const step of steps) await run.perform(step)
+  await run.performAll(steps)
   return await run.finish()
 }
 
@@ -112,6 +112,24 @@ class TrialRun {
 
   begin(): Promise<void> {
     return this.#space.start()
+  }
+
+  /** A repeat that may end early does so after the first round in which no fault acted on anything. */
+  async performAll(steps: readonly PlannedStep[]): Promise<void> {
+    let isOver = false
+    let isFirst = true
+    for (const step of steps) {
+      if (step.do === 'round') {
+        const acted = this.#faults.takeActed()
+        isOver ||= !isFirst && acted === 0
+        isFirst = false
+      } else if (step.do === 'rounds-end') {
+        isOver = false
+        isFirst = true
+      } else if (!isOver) {
+        await this.perform(step)
+      }
+    }
   }
 
   async perform(step: FlatStep): Promise<void> {
