@@ -1,6 +1,6 @@
 /** Direct evidence without root: glass itself counts the errors that it answered the target's operations with. */
 import type { GlassClient } from '../glass/client.js'
-import type { ErrorTrace } from './error-trace.js'
+import type { ErrorTrace } from './kernel-trace.js'
 
 export class GlassTrace implements ErrorTrace {
   readonly name = 'glass'

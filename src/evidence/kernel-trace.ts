@@ -8,7 +8,6 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { errnoName, errnoNumber } from '../errno.js'
 import { CommandError, command } from '../sandbox/command.js'
-import type { ErrorTrace } from './error-trace.js'
 
 const MOUNT_POINT = '/sys/kernel/tracing'
 export const INSTANCES = path.join(MOUNT_POINT, 'instances')
@@ -18,6 +17,16 @@ const BUFFER_KIB = 32
 
 /** The name of every instance begins with this, followed by the process that has to remove it. */
 export const INSTANCE_PREFIX = 'lightning-chaos-'
+
+/** Something that sees the errors which the target's own system calls ran into. */
+export interface ErrorTrace {
+  /** For the report: 'kernel trace'. */
+  readonly name: string
+  /** Starts counting the calls that fail with one of the errors. */
+  arm(errnos: readonly string[]): Promise<void>
+  /** @returns how often each error was seen since `arm` */
+  disarm(): Promise<ReadonlyMap<string, number>>
+}
 
 /**
  * Most changes of a trace wait some 30 ms for the kernel to be done with the old one, with nothing to compute: they go

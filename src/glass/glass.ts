@@ -10,8 +10,8 @@ import type { Blocks } from './blocks.js'
 import type { Answer, Command, State } from './commands.js'
 import { apply } from './effects.js'
 import { FileSystem, NO_REPLY } from './file-system.js'
+import { entryNotice, inodeNotice } from './helper.js'
 import { Inode, type Moment } from './inode.js'
-import { entryNotice, inodeNotice } from './notices.js'
 import {
   REQUEST_HEADER as BODY,
   MOST_DATA,

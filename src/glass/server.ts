@@ -5,9 +5,9 @@
  */
 import { openSync, readSync, writeSync } from 'node:fs'
 import { Blocks, Quota } from './blocks.js'
+import type { ServerOptions } from './commands.js'
 import { Glass } from './glass.js'
 import { Helper } from './helper.js'
-import type { ServerOptions } from './server-options.js'
 import { TraceWriter } from './trace.js'
 
 const FUSE = 3

@@ -1,7 +1,7 @@
 /** The faults that are on in a trial, and the evidence for them. */
 
 import { InternalError } from '../errors.js'
-import type { ErrorTrace } from '../evidence/error-trace.js'
+import type { ErrorTrace } from '../evidence/kernel-trace.js'
 import type { ActiveFault, FaultKind, FaultWorld, Parameters } from '../fault/fault.js'
 import { FAULTS } from '../fault/index.js'
 import type { Recorder } from './recorder.js'
