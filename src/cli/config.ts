@@ -66,7 +66,8 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   isolation: { parse: parseIsolation, show: String, about: 'root, user or none' },
 }
 
-const setting = ({ parse, about }: Setting) =>
+/** A value of a file that is read by a parser of the command line. */
+export const parsedBy = <T>(parse: (text: string) => T, about: string) =>
   z
     .union([z.string(), z.number()])
     .transform((value, context) => {
@@ -102,7 +103,9 @@ export const configSchema = z
       .min(1)
       .optional()
       .describe('Names, families, patterns or files of scenarios; every built-in one unless given'),
-    ...Object.fromEntries(Object.entries(SETTINGS).map(([name, each]) => [name, setting(each)])),
+    ...Object.fromEntries(
+      Object.entries(SETTINGS).map(([name, { parse, about }]) => [name, parsedBy(parse, about)]),
+    ),
     'allow-data-loss': z.boolean().optional().describe('Let the gate pass although data was lost'),
     known: z.array(known).min(1).optional().describe('Failures that are put up with until a day'),
     'production-markers': z

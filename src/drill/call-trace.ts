@@ -5,7 +5,7 @@ import { INSTANCE_PREFIX, INSTANCES, KernelTrace, removeInstance } from '../evid
 import { ownerName } from '../sandbox/owner.js'
 import type { DrillPlan } from './plan.js'
 
-const SLOT = 0
+const SLOT = 'drill'
 
 interface Trace {
   /** @returns how often each error was seen */

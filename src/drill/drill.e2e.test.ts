@@ -94,7 +94,7 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
       expect(code).toBe(0)
       expect(ground.snapshot()).toEqual(before)
       await expect.poll(() => ground.free()).toEqual(room)
-      expect(audit().map(({ event }) => event)).toEqual(['armed', 'injected', 'undone'])
+      expect(audit().map(({ event }) => event)).toEqual(['armed', 'injected', 'undone', 'verified'])
     })
 
     test('is inconclusive where the service may use what is reserved for root, unless that is filled, too', async () => {

@@ -48,6 +48,12 @@ test.each([
   }
 })
 
+test('a file system that the host needs is never frozen', () => {
+  const allowed = { ...rules, fault: 'stall', allowRootFilesystem: true } as const
+  expect(() => checkPlace({ ...place, device: rootDevice }, allowed)).toThrow(/may not stand still/)
+  expect(() => checkPlace(place, allowed)).not.toThrow()
+})
+
 test('the directory of the journal itself is refused', () => {
   const around = { ...place, path: '/var/lib' }
   expect(() => checkPlace(around, { ...rules, allowRootFilesystem: true })).toThrow(/holds the undo journal/)

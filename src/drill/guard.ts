@@ -1,6 +1,6 @@
 /** The guard rails: what a drill is refused for, and what ends it early. */
 import { existsSync, statfsSync } from 'node:fs'
-import { loadavg } from 'node:os'
+import { loadavg, tmpdir } from 'node:os'
 import { formatSize } from '../scenario/size.js'
 import { RefusedError } from './errors.js'
 import { mountOf, mounts } from './host/mounts.js'
@@ -34,6 +34,8 @@ const NEVER_TYPES = [
   'tracefs',
   'debugfs',
 ]
+/** What the tool, the system's log and whoever has to help need to write to: none of it may stand still. */
+const NEVER_FROZEN = ['/', '/usr', '/etc', '/var', '/var/log', '/tmp', '/run', '/home', '/root']
 /** Only when allowed. */
 const SYSTEM_MOUNTS = ['/', '/boot', '/boot/efi', '/etc', '/usr', '/var', '/var/log', '/run', '/tmp', '/home']
 
@@ -61,6 +63,7 @@ export function checkPlace(place: Place, { fault, state, allowRootFilesystem }: 
       hint: 'give another directory for it: --state DIRECTORY',
     })
   }
+  if (fault === 'stall') checkNotNeeded(place, state)
   if (allowRootFilesystem) return
   const hint = 'if that is really meant: --allow-root-filesystem'
   if (SYSTEM_MOUNTS.includes(mountPoint)) {
@@ -69,6 +72,15 @@ export function checkPlace(place: Place, { fault, state, allowRootFilesystem }: 
   if (mountOf(existingPart(state), mounts())?.device === device) {
     throw new RefusedError(`${path} is on the same file system as the undo journal (${state})`, { hint })
   }
+}
+
+function checkNotNeeded({ path, device }: Place, state: string): void {
+  const needed = [...NEVER_FROZEN, state, process.execPath, import.meta.filename, process.cwd(), tmpdir()]
+  const frozen = needed.find((each) => mountOf(existingPart(each))?.device === device)
+  if (frozen === undefined) return
+  throw new RefusedError(`${path} is on the same file system as ${frozen}, which may not stand still`, {
+    hint: 'there is no option to do it all the same: who would undo it?',
+  })
 }
 
 /** @param named by the config: files, or environment variables as $NAME */

@@ -1,63 +1,89 @@
 /** Whatever is killed, and whenever: the host is as it was, at once or after `drill undo`. */
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { INSTANCE_PREFIX, INSTANCES } from '../evidence/kernel-trace.js'
+import { isAlive } from '../sandbox/owner.js'
 import { BIN, cli } from '../testing/cli.js'
 import { type Ground, NO_GROUND, prepareGround } from '../testing/drill-ground.js'
 import { allEnded, MARK, marked } from '../testing/leftovers.js'
-import { readJournal } from './journal.js'
+import { processState } from './host/processes.js'
+import { activeDirectory, readJournal } from './journal.js'
 
 /** Kills of each fault; the long run of a release has 100. */
-const KILLS = Number(process.env.DRILL_KILLS ?? 6)
+const KILLS = Number(process.env.DRILL_KILLS ?? 3)
+const POLL = { timeout: 60_000, interval: 20 }
 const VICTIMS = ['tool', 'watchdog', 'both'] as const
 
-const FAULTS: Readonly<Record<string, readonly string[]>> = {
-  diskfull: ['--leave', '256KiB'],
-  permissions: [],
+/** Milliseconds after the start, or after the journal was armed. */
+type Moment = { readonly afterMs: number } | { readonly armedMs: number }
+
+interface Drilled {
+  readonly ground: Ground
+  /** A process of the service. */
+  readonly pid: number
+}
+
+const FAULTS: Readonly<Record<string, (drilled: Drilled) => readonly string[]>> = {
+  diskfull: ({ ground }) => ['--path', ground.data, '--leave', '256KiB'],
+  inodes: ({ ground }) => ['--path', ground.data],
+  permissions: ({ ground }) => ['--path', ground.data],
+  readonly: ({ ground }) => ['--path', ground.data],
+  stall: ({ ground }) => ['--path', ground.data],
+  pause: ({ pid }) => ['--pid', String(pid)],
+  'fd-limit': ({ pid }) => ['--pid', String(pid)],
 }
 
 describe.skipIf(NO_GROUND !== undefined)(`kills (${NO_GROUND ?? 'root'})`, () => {
   let ground: Ground
-  let before: ReturnType<Ground['snapshot']>
   let room: ReturnType<Ground['free']>
+  let service: ChildProcess
   beforeAll(() => {
     ground = prepareGround()
-    before = ground.snapshot()
     room = ground.free()
+    service = spawn('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', 'sleep', '100000'])
   })
-  afterAll(() => ground.remove())
+  afterAll(() => {
+    service.kill('SIGKILL')
+    ground.remove()
+  })
 
   test.each(Object.entries(FAULTS))('%s', { timeout: 60_000 + KILLS * 15_000 }, async (fault, options) => {
-    const argv = [
-      'drill',
-      fault,
-      '--path',
-      ground.data,
-      ...options,
-      '--for',
-      '400ms',
-      '--yes',
-      '--state',
-      ground.state,
-    ]
+    const drilled = options({ ground, pid: service.pid! })
+    const argv = ['drill', fault, ...drilled, '--for', '400ms', '--yes', '--state', ground.state]
+    const whole = host()
     const length = await undisturbed(argv)
     /** How often something was left to undo when the kill came. */
     let active = 0
     for (let kill = 0; kill < KILLS; kill += 1) {
       const victim = VICTIMS[kill % VICTIMS.length]!
-      const moment = ((kill + Math.random()) / KILLS) * length
-      if (await killOnce(argv, victim, moment)) active += 1
+      // every second one at any moment, the others while there is something to undo
+      const moment =
+        kill % 2 === 0
+          ? { afterMs: ((kill + Math.random()) / KILLS) * length }
+          : { armedMs: Math.random() * 500 }
+      const { mark, wasActive } = await killOnce(argv, victim, moment)
+      if (wasActive) active += 1
       const undo = await cli(['drill', 'undo', '--state', ground.state])
-      const story = `${victim} after ${Math.round(moment)} ms of ${Math.round(length)}: ${undo.stdout}${undo.stderr}`
+      const story = `${victim}, ${JSON.stringify(moment)} of ${Math.round(length)}: ${undo.stdout}${undo.stderr}`
       expect(undo.exitCode, story).toBe(0)
-      expect(ground.snapshot(), story).toEqual(before)
+      await allEnded(mark)
+      expect(host(), story).toEqual(whole)
       expect(await settled(), story).toEqual(room)
       expect(readJournal(ground.state), story).toBeUndefined()
     }
     // otherwise the kills came too early or too late to mean anything
     expect(active).toBeGreaterThan(0)
   })
+
+  /** Everything that a drill could change. */
+  function host() {
+    const limits = readFileSync(`/proc/${service.pid}/limits`, 'latin1')
+    return { ...ground.snapshot(), state: processState(service.pid!)?.state, limits, traces: traces() }
+  }
 
   async function undisturbed(argv: readonly string[]): Promise<number> {
     const started = performance.now()
@@ -66,8 +92,8 @@ describe.skipIf(NO_GROUND !== undefined)(`kills (${NO_GROUND ?? 'root'})`, () =>
     return performance.now() - started
   }
 
-  /** @returns whether a drill was active at that moment */
-  async function killOnce(argv: readonly string[], victim: (typeof VICTIMS)[number], afterMs: number) {
+  /** @returns the mark of its processes, and whether there was something to undo */
+  async function killOnce(argv: readonly string[], victim: (typeof VICTIMS)[number], moment: Moment) {
     const mark = `${process.pid}-${Math.random()}`
     const child = spawn(process.execPath, [BIN, ...argv], {
       cwd: '/',
@@ -75,14 +101,23 @@ describe.skipIf(NO_GROUND !== undefined)(`kills (${NO_GROUND ?? 'root'})`, () =>
       env: { ...process.env, [MARK]: mark },
     })
     const ended = once(child, 'exit')
-    await sleep(afterMs)
+    if ('afterMs' in moment) await sleep(moment.afterMs)
+    else {
+      while (!isArmed() && child.exitCode === null) await sleep(2)
+      await sleep(moment.armedMs)
+    }
     const watchdog = marked(mark).filter(({ command }) => command.includes('watchdog.js'))
-    const wasActive = readJournal(ground.state)?.armed ?? false
+    const wasActive = isArmed()
     if (victim !== 'watchdog') child.kill('SIGKILL')
     if (victim !== 'tool') for (const { pid } of watchdog) end(pid)
     await ended
-    await allEnded(mark)
-    return wasActive
+    // a witness may wait for the undo that comes next
+    await expect.poll(() => marked(mark).filter(({ command }) => !isWitness(command)), POLL).toEqual([])
+    return { mark, wasActive }
+  }
+
+  function isArmed(): boolean {
+    return existsSync(path.join(activeDirectory(ground.state), 'armed.json'))
   }
 
   /** Room comes back a little after its file has gone. */
@@ -99,4 +134,16 @@ function end(pid: number): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
+}
+
+/** Left by a watchdog that is gone: another test may do a drill at the same time. */
+function traces(): string[] {
+  const own = existsSync(INSTANCES) ? readdirSync(INSTANCES) : []
+  return own.filter(
+    (name) => name.endsWith('-drill') && !isAlive(name.slice(INSTANCE_PREFIX.length, -'-drill'.length)),
+  )
+}
+
+function isWitness(command: string): boolean {
+  return command.includes('witness.js')
 }

@@ -2,22 +2,20 @@
 import { randomBytes } from 'node:crypto'
 import { hostname, userInfo } from 'node:os'
 import { bootId } from './host/processes.js'
-import type { DrillPlan, FaultName, Place, PlannedProcess } from './plan.js'
+import type { DrillPlan, Place } from './plan.js'
 
-export interface DrillRequest {
-  readonly fault: FaultName
-  readonly place: Place | undefined
-  readonly processes: readonly PlannedProcess[]
-  readonly leave: number
-  readonly reserved: boolean
-  readonly forMs: number
-}
+/** What of a plan is asked for. */
+type Asked = Pick<DrillPlan, 'fault' | 'leave' | 'reserved' | 'forMs'>
 
-export function makePlan({ place, ...request }: DrillRequest): DrillPlan {
+export function makePlan(
+  { fault, leave, reserved, forMs }: Asked,
+  place: Place | undefined,
+  { processes }: Pick<DrillPlan, 'processes'>,
+): DrillPlan {
   return {
     schema: 1,
     id: randomBytes(6).toString('hex'),
-    ...request,
+    ...{ fault, leave, reserved, forMs, processes },
     ...(place === undefined ? {} : { place }),
     host: hostname(),
     user: process.env.SUDO_USER ?? userName(),

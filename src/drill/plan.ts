@@ -2,7 +2,15 @@
 import type { FileId } from './host/files.js'
 import type { ProcessId } from './host/processes.js'
 
-export type FaultName = 'diskfull' | 'permissions'
+export type FaultName =
+  | 'diskfull'
+  | 'inodes'
+  | 'permissions'
+  | 'readonly'
+  | 'stall'
+  | 'pause'
+  | 'kill'
+  | 'fd-limit'
 
 /** A directory of the host, and the file system that it lies on, as they were when the plan was made. */
 export interface Place {
@@ -39,4 +47,9 @@ export interface DrillPlan {
   /** ISO 8601, UTC. */
   readonly madeAt: string
   readonly bootId: string
+}
+
+/** What is in the environment of the watchdog of a drill, and of every program that it starts: 'NAME=value'. */
+export function drillMark({ id }: DrillPlan): string {
+  return `LIGHTNING_CHAOS_DRILL=${id}`
 }

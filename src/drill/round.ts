@@ -1,7 +1,7 @@
 /** One round of a drill, from top to bottom. It judges nothing. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RefusedError } from './errors.js'
-import type { Observation } from './faults/fault.js'
+import type { Fault, Observation } from './faults/fault.js'
 import { FAULTS } from './faults/index.js'
 import { type Limits, reasonToEnd } from './guard.js'
 import { startWatchdog } from './keeper.js'
@@ -9,11 +9,11 @@ import type { DrillPlan } from './plan.js'
 import type { Probe } from './probe/probe.js'
 import type { Expectation, Phase, RoundRecord, Sample } from './record.js'
 import type { Service } from './service.js'
-import { type Testimony, Witness } from './testimony.js'
+import { BLOCKED, type Testimony, Witness } from './testimony.js'
 
-/** How long a call of the witness may take before it counts as blocked. */
-const WITNESS_MS = 2000
-/** Before and after, where nothing is to be proved by a call that does not come back. */
+/** How long a call of the witness may take before it counts as blocked, where that is what the fault does. */
+const BLOCKED_MS = 2000
+/** Where nothing is to be proved by a call that does not come back. */
 const WITNESS_PATIENCE_MS = 30_000
 
 interface DrilledProbe extends Expectation {
@@ -63,7 +63,7 @@ export async function runRound(settings: RoundSettings): Promise<RoundRecord> {
     try {
       const injected = await keeper.injected
       say(`the fault is on: ${injected}`)
-      const during = (await witness?.testify(WITNESS_MS)) ?? []
+      const during = (await witness?.testify(patienceWith(plan, fault))) ?? []
       const observedDuring = observe()
       let isOver = false
       let aborted: string | undefined
@@ -83,7 +83,7 @@ export async function runRound(settings: RoundSettings): Promise<RoundRecord> {
       await guarding
       for (const each of ending.left) say(`left as it is: ${each}`)
       const after = (await witness?.testify(WITNESS_PATIENCE_MS)) ?? []
-      const observedAfter = observe()
+      const observedAfter = fault.lasts ? undefined : observe()
       say(`undone: ${ending.detail}`)
       if (signal.aborted) aborted ??= 'stopped by the user'
       await asker.recovered()
@@ -112,6 +112,10 @@ export async function runRound(settings: RoundSettings): Promise<RoundRecord> {
   } finally {
     witness?.close()
   }
+}
+
+function patienceWith({ forMs }: DrillPlan, { errnos }: Fault): number {
+  return errnos.includes(BLOCKED) ? Math.min(BLOCKED_MS, forMs / 2) : WITNESS_PATIENCE_MS
 }
 
 function startWitness({ plan, service }: RoundSettings): Witness | undefined {

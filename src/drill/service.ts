@@ -8,11 +8,11 @@ import type { Place, PlannedProcess } from './plan.js'
 
 /** How the user says which one it is. */
 export interface ServiceChoice {
-  readonly pid?: number
+  readonly pid?: number | undefined
   /** A unit of systemd. */
-  readonly service?: string
+  readonly service?: string | undefined
   /** A name or a number. */
-  readonly user?: string
+  readonly user?: string | undefined
 }
 
 export interface Service {

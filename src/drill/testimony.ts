@@ -14,7 +14,7 @@ const BEYOND = 64 * 1024
 export type { Testimony } from './witness.js'
 
 /** A call that did not come back: what a frozen file system does to whoever writes. */
-const BLOCKED = 'BLOCKED'
+export const BLOCKED = 'BLOCKED'
 
 export class Witness {
   readonly #child

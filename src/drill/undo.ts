@@ -6,9 +6,9 @@ import { forgetTrace } from './call-trace.js'
 import { UndoError } from './errors.js'
 import type { Undone } from './faults/fault.js'
 import { FAULTS } from './faults/index.js'
-import { bootId, isRunning } from './host/processes.js'
+import { bootId, isRunning, sessionMembers } from './host/processes.js'
 import { activeDirectory, type JournalContent, readJournal, removeJournal } from './journal.js'
-import type { DrillPlan } from './plan.js'
+import { type DrillPlan, drillMark } from './plan.js'
 
 /** How long a watchdog may take to undo before it is ended and the journal is undone without it. */
 const WATCHDOG_MS = 120_000
@@ -101,12 +101,34 @@ async function endWatchdog(found: JournalContent, patienceMs: number): Promise<v
     await sleep(STEP_MS)
   signal(found, 'SIGKILL')
   while (watchdogState(found) === 'there') await sleep(STEP_MS)
+  await endPrograms(found)
+}
+
+/**
+ * A program that a watchdog had started does its work although the watchdog was killed: what it changes after the undo
+ * would stay. It is in the watchdog's session, and has the drill's mark.
+ */
+async function endPrograms({ watchdog, plan }: JournalContent): Promise<void> {
+  if (watchdog === undefined || plan === undefined) return
+  for (;;) {
+    const left = sessionMembers(pidOf(watchdog), drillMark(plan))
+    if (left.length === 0) return
+    for (const pid of left) send(pid, 'SIGKILL')
+    await sleep(STEP_MS)
+  }
+}
+
+function pidOf(watchdog: string): number {
+  return Number(watchdog.split('.')[0])
 }
 
 function signal(found: JournalContent, what: 'SIGTERM' | 'SIGKILL'): void {
-  if (watchdogState(found) !== 'there') return
+  if (watchdogState(found) === 'there') send(pidOf(found.watchdog!), what)
+}
+
+function send(pid: number, what: 'SIGTERM' | 'SIGKILL'): void {
   try {
-    process.kill(Number(found.watchdog!.split('.')[0]), what)
+    process.kill(pid, what)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error // it has just ended
   }

@@ -40,7 +40,11 @@ export class KernelTrace {
    * @param hostProc the /proc in which processes have the numbers that the kernel uses
    * @returns undefined where this host has no such trace for us
    */
-  static async open(owner: string, slot: number, hostProc: string): Promise<KernelTrace | undefined> {
+  static async open(
+    owner: string,
+    slot: number | 'drill',
+    hostProc: string,
+  ): Promise<KernelTrace | undefined> {
     if (!(await mountTracefs())) return undefined
     const directory = path.join(INSTANCES, `${INSTANCE_PREFIX}${owner}-${slot}`)
     const trace = new KernelTrace(directory, hostProc)

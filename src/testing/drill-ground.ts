@@ -2,7 +2,7 @@
  * A place to drill: a file system of our own on a loop device, with a tree on it that has everything a tree can have. Its
  * state can be told in full, to be compared with what it is later. For root.
  */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import {
   chmodSync,
   chownSync,
@@ -69,6 +69,8 @@ export function prepareGround(megabytes = 32, inodes?: number): Ground {
       return { bytes: bfree * bsize, inodes: ffree }
     },
     remove() {
+      // a test that failed may have left it frozen, which nobody could thaw once it is unmounted
+      spawnSync('fsfreeze', ['--unfreeze', mountPoint])
       run('umount', '--lazy', mountPoint)
       rmSync(directory, { recursive: true, force: true })
     },

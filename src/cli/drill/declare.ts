@@ -1,10 +1,13 @@
 /** Declares the verbs of drills. What they do is imported when one is called. */
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import type { FaultName } from '../../drill/plan.js'
-import { parseSize } from '../../scenario/size.js'
+import { ExitCode } from '../../errors.js'
 import { parseCount, parseDuration, parsePercent } from '../options.js'
 import type { Screen } from '../screen.js'
+import { DRILL_DEFAULTS } from './defaults.js'
+import { collect, parseLoad, parseNumber, parseSizeOption } from './options.js'
 import type { DrillOptions } from './run.js'
+import type { DrillSpec } from './spec.js'
 
 interface FaultDeclaration {
   readonly about: string
@@ -21,7 +24,20 @@ const FAULTS: Readonly<Record<FaultName, FaultDeclaration>> = {
     leave: { unit: 'size', about: 'room to leave', default: 0 },
     reserved: true,
   },
+  inodes: {
+    about: 'use up every inode of the file system that holds a directory',
+    needs: 'path',
+    leave: { unit: 'count', about: 'inodes to leave', default: 0 },
+  },
   permissions: { about: 'take the write bits of a directory and of everything in it', needs: 'path' },
+  readonly: { about: 'mount a directory upon itself, read-only', needs: 'path' },
+  stall: { about: 'freeze the file system that holds a directory', needs: 'path' },
+  pause: { about: 'stop the processes of a service, and let them go on', needs: 'process' },
+  kill: {
+    about: 'kill the main process of a service, for its supervisor to start it again',
+    needs: 'process',
+  },
+  'fd-limit': { about: 'let the processes of a service open nothing more', needs: 'process' },
 }
 
 /**
@@ -38,13 +54,40 @@ export function declareDrills(
     .description('break a real staging host for a while, and give everything back')
     .addHelpText('after', HELP)
   for (const [name, declaration] of Object.entries(FAULTS)) {
-    reporterOptions(withDrillOptions(faultCommand(drill, name, declaration))).action(
-      async (options: DrillOptions) => {
-        const { drillFault } = await import('./run.js')
-        process.exitCode = await drillFault(name as FaultName, options, await screen())
-      },
-    )
+    reporterOptions(withDoingOptions(withDrillOptions(faultCommand(drill, name, declaration))))
+      .option('--save <file>', 'keep the drill in a file, and do nothing')
+      .action(async (options: FaultOptions) => {
+        const { doDrill } = await import('./run.js')
+        process.exitCode = await doDrill(specOf(name as FaultName, options), options, await screen())
+      })
   }
+  reporterOptions(withDoingOptions(stateOption(drill.command('run').description('do the drill of a file'))))
+    .argument('<file>', 'a drill, as --save writes it')
+    .action(async (file: string, options: DrillOptions) => {
+      const { readDrillFile } = await import('./spec.js')
+      const { doDrill } = await import('./run.js')
+      process.exitCode = await doDrill(await readDrillFile(file), options, await screen())
+    })
+  drill
+    .command('export')
+    .description('write the drill of a file as an experiment of the Chaos Toolkit, to stdout')
+    .argument('<file>', 'a drill, as --save writes it')
+    .addOption(new Option('--chaostoolkit', 'the form').makeOptionMandatory())
+    .action(async (file: string) => {
+      const { drillExport } = await import('./export.js')
+      await drillExport(file, await screen())
+    })
+  drill
+    .command('probe')
+    .description('ask once whether a service works: exits with 0 if so, else with 1')
+    .argument('<command|url>', 'what --probe takes')
+    .addOption(
+      durationOption('--probe-timeout', 'longest wait for the answer', DRILL_DEFAULTS.probeTimeoutMs),
+    )
+    .action(async (probe: string, { probeTimeout }: { probeTimeout: number }) => {
+      const { drillProbe } = await import('./probe.js')
+      process.exitCode = await drillProbe(probe, probeTimeout, await screen())
+    })
   stateOption(drill.command('undo').description('undo whatever is active, from its journal; safe to repeat'))
     .option('--all', 'everything that is active (there is never more than one)')
     .action(async (options: { state?: string }) => {
@@ -53,9 +96,11 @@ export function declareDrills(
     })
   stateOption(drill.command('status').description('say whether a drill is active, and what it changed'))
     .option('--json', 'as JSON')
-    .action(async (options: { state?: string; json?: true }) => {
+    .option('--check', 'exit with 1 where one is active')
+    .action(async (options: { state?: string; json?: true; check?: true }) => {
       const { drillStatus } = await import('./status.js')
-      await drillStatus(options, await screen())
+      const isActive = await drillStatus(options, await screen())
+      if (options.check && isActive) process.exitCode = ExitCode.gateMissed
     })
 }
 
@@ -71,7 +116,7 @@ function faultCommand(
       .option('--allow-root-filesystem', 'also on a file system that the system or the undo journal needs')
   }
   if (leave !== undefined) {
-    const [parse, placeholder] = leave.unit === 'size' ? [size, '<size>'] : [count, '<n>']
+    const [parse, placeholder] = leave.unit === 'size' ? [parseSizeOption, '<size>'] : [parseNumber, '<n>']
     command.addOption(
       new Option(`--leave ${placeholder}`, leave.about).argParser(parse).default(leave.default),
     )
@@ -82,7 +127,7 @@ function faultCommand(
 
 function withDrillOptions(command: Command): Command {
   return stateOption(command)
-    .addOption(durationOption('--for', 'how long the fault stays', 60_000))
+    .addOption(durationOption('--for', 'how long the fault stays', DRILL_DEFAULTS.forMs))
     .option(
       '--pid <n>',
       'a process of the service: whose rights count, and whose failed calls are traced',
@@ -100,29 +145,42 @@ function withDrillOptions(command: Command): Command {
         .default('any'),
     )
     .option('--expect-error <text>', 'what every failure of a probe says while the fault is on')
-    .addOption(durationOption('--every', 'from one question to the next', 1000))
-    .addOption(durationOption('--probe-timeout', 'longest wait for one answer', 5000))
-    .addOption(durationOption('--recover', 'longest until every probe passes after it', 30_000))
+    .addOption(durationOption('--every', 'from one question to the next', DRILL_DEFAULTS.everyMs))
+    .addOption(
+      durationOption('--probe-timeout', 'longest wait for one answer', DRILL_DEFAULTS.probeTimeoutMs),
+    )
+    .addOption(
+      durationOption('--recover', 'longest until every probe passes after it', DRILL_DEFAULTS.recoverMs),
+    )
     .addOption(
       new Option('--steady <n>', 'how often each probe has to pass before it')
         .argParser(parseCount)
         .default(3),
     )
-    .addOption(new Option('--rounds <n>', 'how often the drill is done').argParser(parseCount).default(1))
+    .addOption(
+      new Option('--rounds <n>', 'how often the drill is done')
+        .argParser(parseCount)
+        .default(DRILL_DEFAULTS.rounds),
+    )
     .option('--abort-if <command|url>', 'undo at once when this succeeds')
     .option('--max-load <n>', 'undo when the load of a minute is above this', parseLoad)
     .option(
       '--min-free-elsewhere <size>',
       'undo when less is free on the root file system or with the journal',
-      size,
+      parseSizeOption,
     )
-    .option('--dry-run', 'say what would be done and undone, and do nothing')
-    .option('--yes', 'do not ask')
     .addOption(
       new Option('--gate <percent>', 'pass rate that the gate asks for')
         .argParser(parsePercent)
-        .default(0.95, '95'),
+        .default(DRILL_DEFAULTS.gate, '95'),
     )
+}
+
+/** What is not of the drill, but of this time. */
+function withDoingOptions(command: Command): Command {
+  return command
+    .option('--dry-run', 'say what would be done and undone, and do nothing')
+    .option('--yes', 'do not ask')
 }
 
 function stateOption(command: Command): Command {
@@ -135,24 +193,44 @@ function durationOption(name: string, about: string, milliseconds: number): Opti
     .default(milliseconds, `${milliseconds / 1000}s`)
 }
 
-function size(text: string): number {
-  const bytes = parseSize(text)
-  if (bytes === undefined) throw new InvalidArgumentError("Expected a size, such as '1MiB'.")
-  return bytes
+/** What commander makes of the options; durations in milliseconds. */
+interface FaultOptions extends DrillOptions {
+  readonly path?: string
+  readonly allowRootFilesystem?: true
+  readonly leave?: number
+  readonly reserved?: true
+  readonly pid?: number
+  readonly service?: string
+  readonly user?: string
+  readonly for: number
+  readonly every: number
+  readonly probeTimeout: number
+  readonly recover: number
+  readonly probe?: readonly string[]
+  readonly expectDuring: 'pass' | 'fail' | 'any'
+  readonly expectError?: string
+  readonly steady: number
+  readonly rounds: number
+  readonly gate: number
+  readonly abortIf?: string
+  readonly maxLoad?: number
+  readonly minFreeElsewhere?: number
 }
 
-function count(text: string): number {
-  return text === '0' ? 0 : parseCount(text)
-}
-
-function parseLoad(text: string): number {
-  const load = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN
-  if (!(load > 0)) throw new InvalidArgumentError('Expected a number above 0.')
-  return load
-}
-
-function collect(text: string, before: readonly string[] = []): readonly string[] {
-  return [...before, text]
+function specOf(fault: FaultName, options: FaultOptions): DrillSpec {
+  const { path, pid, service, user, steady, rounds, gate, abortIf, maxLoad, minFreeElsewhere } = options
+  const { probe = [], expectDuring: during, expectError: says } = options
+  return {
+    ...{ fault, path, pid, service, user, steady, rounds, gate, abortIf, maxLoad, minFreeElsewhere },
+    allowRootFilesystem: options.allowRootFilesystem ?? false,
+    leave: options.leave ?? 0,
+    reserved: options.reserved ?? false,
+    probes: probe.map((ask) => ({ ask, during, says })),
+    forMs: options.for,
+    everyMs: options.every,
+    probeTimeoutMs: options.probeTimeout,
+    recoverMs: options.recover,
+  }
 }
 
 const HELP = `

@@ -1,14 +1,15 @@
-/** `drill FAULT`: plans, checks, asks, does the rounds, and reports. */
+/** `drill FAULT` and `drill run FILE`: plans, checks, asks, does the rounds, and reports. */
 import { createInterface } from 'node:readline/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { audit } from '../../drill/audit.js'
 import { RefusedError } from '../../drill/errors.js'
 import { FAULTS } from '../../drill/faults/index.js'
 import { checkNoneActive, checkPlace, checkProduction } from '../../drill/guard.js'
 import { findPlace } from '../../drill/host/place.js'
 import { usersOf } from '../../drill/host/processes.js'
 import { activeDirectory, openState, stateDirectory } from '../../drill/journal.js'
-import { type DrillRequest, makePlan } from '../../drill/make-plan.js'
-import type { DrillPlan, FaultName } from '../../drill/plan.js'
+import { makePlan } from '../../drill/make-plan.js'
+import type { DrillPlan } from '../../drill/plan.js'
 import { probeOf } from '../../drill/probe/index.js'
 import type { Sample } from '../../drill/record.js'
 import { resultOf, trialOf } from '../../drill/result.js'
@@ -19,6 +20,7 @@ import { ExitCode, UsageError } from '../../errors.js'
 import { judgeGate } from '../../report/gate.js'
 import type { TrialResult } from '../../report/result.js'
 import { oneLine } from '../../report/words.js'
+import { checkFile, replaceFile } from '../../results/files.js'
 import { quoteCommandLine } from '../../target/command-line.js'
 import { productionMarkers } from '../config.js'
 import type { ReporterChoice } from '../options.js'
@@ -26,54 +28,33 @@ import { openOutputs } from '../outputs.js'
 import { toolPackage } from '../package.js'
 import type { Screen } from '../screen.js'
 import { withStopSignal } from '../stop-signal.js'
+import { type DrillSpec, drillFileText } from './spec.js'
 
 export interface DrillOptions {
-  readonly path?: string
-  readonly allowRootFilesystem?: true
-  readonly leave?: number
-  readonly reserved?: true
-  readonly pid?: number
-  readonly service?: string
-  readonly user?: string
-  /** Milliseconds, all four. */
-  readonly for: number
-  readonly every: number
-  readonly probeTimeout: number
-  readonly recover: number
-  readonly probe?: readonly string[]
-  readonly expectDuring: 'pass' | 'fail' | 'any'
-  readonly expectError?: string
-  readonly steady: number
-  readonly rounds: number
-  readonly abortIf?: string
-  readonly maxLoad?: number
-  readonly minFreeElsewhere?: number
   readonly dryRun?: true
   readonly yes?: true
-  readonly gate: number
   readonly state?: string
+  /** File to keep the drill in, instead of doing it. */
+  readonly save?: string
   readonly reporter?: readonly ReporterChoice[]
   readonly output?: string
 }
 
 /** @returns the exit code */
-export async function drillFault(fault: FaultName, options: DrillOptions, screen: Screen): Promise<ExitCode> {
+export async function doDrill(spec: DrillSpec, options: DrillOptions, screen: Screen): Promise<ExitCode> {
   const state = stateDirectory(options.state)
-  const place = options.path === undefined ? undefined : findPlace(options.path)
-  if (place !== undefined) {
-    checkPlace(place, { fault, state, allowRootFilesystem: options.allowRootFilesystem ?? false })
+  if (options.save !== undefined) {
+    await checkFile(options.save)
+    await replaceFile(options.save, drillFileText(spec))
+    screen.err.write(`kept in ${options.save}; nothing was done\n`)
+    return ExitCode.gateMet
   }
-  const service = await findService(options, place)
-  const request: DrillRequest = {
-    fault,
-    place,
-    processes: service.processes,
-    leave: options.leave ?? 0,
-    reserved: options.reserved ?? false,
-    forMs: options.for,
-  }
-  const plan = makePlan(request)
-  const lines = describe(plan, service, options, state)
+  const { fault, allowRootFilesystem } = spec
+  const place = spec.path === undefined ? undefined : findPlace(spec.path)
+  if (place !== undefined) checkPlace(place, { fault, state, allowRootFilesystem })
+  const service = await findService(spec, place)
+  const plan = makePlan(spec, place, service)
+  const lines = describe(plan, service, spec, state)
   if (options.dryRun) {
     screen.out.write(`${[...lines, 'nothing was done (--dry-run)'].join('\n')}\n`)
     return ExitCode.gateMet
@@ -87,7 +68,7 @@ export async function drillFault(fault: FaultName, options: DrillOptions, screen
   return await withStopSignal(async (signal) => {
     const startedAt = new Date().toISOString()
     const began = performance.now()
-    const trials = await doRounds(request, plan, { ...settingsOf(options), state, service, signal }, screen)
+    const trials = await doRounds(spec, plan, { ...settingsOf(spec), state, service, signal }, screen)
     const result = resultOf(
       {
         plan,
@@ -96,8 +77,8 @@ export async function drillFault(fault: FaultName, options: DrillOptions, screen
         tool: toolPackage(),
         startedAt,
         durationMs: Math.round(performance.now() - began),
-        gate: options.gate,
-        complete: trials.length === options.rounds && !signal.aborted,
+        gate: spec.gate,
+        complete: trials.length === spec.rounds && !signal.aborted,
         again: again(),
       },
       trials,
@@ -108,7 +89,7 @@ export async function drillFault(fault: FaultName, options: DrillOptions, screen
   })
 }
 
-function describe(plan: DrillPlan, service: Service, options: DrillOptions, state: string): string[] {
+function describe(plan: DrillPlan, service: Service, spec: DrillSpec, state: string): string[] {
   const fault = FAULTS[plan.fault]
   return planLines({
     plan,
@@ -117,36 +98,35 @@ function describe(plan: DrillPlan, service: Service, options: DrillOptions, stat
     service: service.description,
     users: plan.place === undefined ? [] : usersOf(plan.place.path),
     journal: activeDirectory(state),
-    probes: (options.probe ?? []).map((text) => probeOf(text).name),
-    rounds: options.rounds,
+    probes: spec.probes.map(({ ask }) => probeOf(ask).name),
+    rounds: spec.rounds,
   })
 }
 
 type RoundOptions = Omit<RoundSettings, 'plan' | 'round' | 'say' | 'onSample'> & { readonly rounds: number }
 
-function settingsOf(options: DrillOptions): Omit<RoundOptions, 'state' | 'service' | 'signal'> {
-  const { abortIf, maxLoad, minFreeElsewhere, expectDuring: during, expectError: says } = options
+function settingsOf(spec: DrillSpec): Omit<RoundOptions, 'state' | 'service' | 'signal'> {
+  const { rounds, steady, everyMs, probeTimeoutMs, recoverMs, abortIf, maxLoad, minFreeElsewhere } = spec
   return {
-    rounds: options.rounds,
-    probes: (options.probe ?? []).map((text) => {
-      const probe = probeOf(text)
-      return { probe, name: probe.name, during, ...(says === undefined ? {} : { says }) }
+    ...{ rounds, steady, everyMs, probeTimeoutMs, recoverMs },
+    probes: spec.probes.map(({ ask, name, during, says }) => {
+      const probe = probeOf(ask)
+      return { probe, name: name ?? probe.name, during, ...(says === undefined ? {} : { says }) }
     }),
     limits: {
       ...(abortIf === undefined ? {} : { abortIf: probeOf(abortIf) }),
       ...(maxLoad === undefined ? {} : { maxLoad }),
       ...(minFreeElsewhere === undefined ? {} : { minFreeElsewhere }),
     },
-    steady: options.steady,
-    everyMs: options.every,
-    probeTimeoutMs: options.probeTimeout,
-    recoverMs: options.recover,
   }
 }
 
-/** Each round has a plan of its own; the first is the one that was confirmed. A round that ended early is the last. */
+/**
+ * Each round has a plan of its own, with the processes that the service has by then; the first is the one that was
+ * confirmed. A round that ended early is the last.
+ */
 async function doRounds(
-  request: DrillRequest,
+  spec: DrillSpec,
   confirmed: DrillPlan,
   { rounds, ...settings }: RoundOptions,
   { err }: Screen,
@@ -154,22 +134,28 @@ async function doRounds(
   const trials: TrialResult[] = []
   const { chalk } = err
   for (let round = 0; round < rounds && !settings.signal.aborted; round += 1) {
-    const plan = round === 0 ? confirmed : makePlan(request)
     const mark = rounds === 1 ? '' : `round ${round + 1}: `
+    let plan = confirmed
     try {
+      const service = round === 0 ? settings.service : await findService(spec, confirmed.place)
+      if (round > 0) plan = makePlan(spec, confirmed.place, service)
       const record = await runRound({
         ...settings,
+        service,
         plan,
         round,
         say: (line) => err.write(`${chalk.dim(`${mark}${line}`)}\n`),
         onSample: (sample) => showSample(sample, settings.probes, err),
       })
       for (const line of timelineLines(record)) err.write(`${line}\n`)
-      trials.push(trialOf(record, again()))
+      const trial = trialOf(record, again())
+      const isVerified = trial.verdict !== 'error'
+      audit(settings.state, plan, isVerified ? 'verified' : 'not-verified', trial.reason ?? trial.verdict)
+      trials.push(trial)
       if (record.aborted !== undefined) break
     } catch (error) {
       // before the first fault there is nothing to report
-      if (round === 0 || !(error instanceof RefusedError)) throw error
+      if (round === 0 || !(error instanceof RefusedError || error instanceof UsageError)) throw error
       const reason = `not done: ${error.message}`
       const trial = {
         scenario: trials[0]!.scenario,

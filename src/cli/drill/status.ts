@@ -4,10 +4,11 @@ import { watchdogState } from '../../drill/undo.js'
 import { visible } from '../../report/words.js'
 import type { Screen } from '../screen.js'
 
+/** @returns whether one is active */
 export async function drillStatus(
   { state: named, json }: { readonly state?: string; readonly json?: true },
   { out }: Screen,
-): Promise<void> {
+): Promise<boolean> {
   const state = stateDirectory(named)
   checkState(state)
   const found = readJournal(state)
@@ -17,9 +18,12 @@ export async function drillStatus(
     const active =
       found === undefined ? [] : [{ plan, armed, watchdog: hasWatchdog, things: saved.length, damage }]
     out.write(`${JSON.stringify({ schema: 1, active }, null, 2)}\n`)
-    return
+    return found !== undefined
   }
-  if (found === undefined) return out.write('no drill is active\n')
+  if (found === undefined) {
+    out.write('no drill is active\n')
+    return false
+  }
   const where = plan?.place === undefined ? '' : ` at ${visible(plan.place.path)}`
   out.write(
     `${plan?.fault ?? 'a drill that cannot be told'}${where}, since ${plan?.madeAt ?? '?'} by ${plan?.user ?? '?'}\n`,
@@ -31,4 +35,5 @@ export async function drillStatus(
       ? '  watchdog   is there, and undoes it when its time is up\n'
       : '  watchdog   is gone: lightning-chaos drill undo\n',
   )
+  return true
 }

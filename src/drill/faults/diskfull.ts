@@ -12,9 +12,8 @@ import { openPlace, openUnnamed } from '../host/files.js'
 import { placeOf, withPlace } from '../host/place.js'
 import type { DrillPlan } from '../plan.js'
 import type { Fault } from './fault.js'
+import { keep } from './keep.js'
 
-/** How often room that others gave back is taken, too. */
-const REFILL_MS = 100
 /** Room comes back a little after the file goes (xfs frees in the background). */
 const SETTLE_MS = 30_000
 const SETTLE_STEP_MS = 20
@@ -62,12 +61,12 @@ export const diskfull: Fault<Room> = {
       ballast.close()
       throw error
     }
-    const refilling = refill(ballast, stop)
+    const keeping = keep(() => ballast.fill(stop))
     const { available } = ballast.space()
     return {
       detail: `${formatSize(ballast.size)} taken, ${formatSize(available)} free`,
       async release() {
-        await refilling.end()
+        await keeping.end()
         await ballast.giveBack(placeOf(plan).path)
       },
     }
@@ -178,27 +177,6 @@ class Ballast {
       if (!['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
       return false
     }
-  }
-}
-
-/** Keeps the file system full until it is ended. */
-function refill(ballast: Ballast, stop: AbortSignal): { end(): Promise<void> } {
-  let work: Promise<void> = Promise.resolve()
-  let failed: unknown
-  const timer = setInterval(() => {
-    work = work
-      .then(() => ballast.fill(stop))
-      .catch((error) => {
-        failed = error
-        clearInterval(timer)
-      })
-  }, REFILL_MS)
-  return {
-    async end() {
-      clearInterval(timer)
-      await work
-      if (failed !== undefined) throw failed
-    },
   }
 }
 

@@ -1,6 +1,20 @@
 import type { FaultName } from '../plan.js'
 import { diskfull } from './diskfull.js'
 import type { Fault } from './fault.js'
+import { fdLimit } from './fd-limit.js'
+import { inodes } from './inodes.js'
 import { permissions } from './permissions.js'
+import { kill, pause } from './process.js'
+import { readonly } from './readonly.js'
+import { stall } from './stall.js'
 
-export const FAULTS: Readonly<Record<FaultName, Fault>> = { diskfull, permissions }
+export const FAULTS: Readonly<Record<FaultName, Fault>> = {
+  diskfull,
+  inodes,
+  permissions,
+  readonly,
+  stall,
+  pause,
+  kill,
+  'fd-limit': fdLimit,
+}

@@ -11,6 +11,7 @@ export interface ProcessState extends ProcessId {
   /** 'T' stopped, 'Z' ended but not waited for, 'D' waiting for a disk …: proc_pid_stat(5). */
   readonly state: string
   readonly parent: number
+  readonly session: number
   /** The program's name, as the kernel has it: 15 characters at most. */
   readonly name: string
 }
@@ -21,13 +22,36 @@ export function processState(pid: number): ProcessState | undefined {
   if (stat === undefined) return undefined
   const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'))
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return { pid, name, state: fields[0]!, parent: Number(fields[1]), start: fields[19]! }
+  return {
+    pid,
+    name,
+    state: fields[0]!,
+    parent: Number(fields[1]),
+    session: Number(fields[3]),
+    start: fields[19]!,
+  }
 }
 
 /** Whether that very process is there, and has not ended. */
 export function isRunning({ pid, start }: ProcessId): boolean {
   const now = processState(pid)
   return now !== undefined && now.start === start && now.state !== 'Z' && now.state !== 'X'
+}
+
+/** Processes of a session that still run and have a variable in their environment. */
+export function sessionMembers(session: number, variable: string): number[] {
+  return pids().filter((pid) => {
+    const state = processState(pid)
+    const isMember = state?.session === session && isRunning(state)
+    return isMember && (read(`/proc/${pid}/environ`) ?? '').split('\0').includes(variable)
+  })
+}
+
+/** Our own process and every one above it. */
+export function lineage(): Set<number> {
+  const found = new Set<number>()
+  for (let pid = process.pid; pid > 0 && !found.has(pid); pid = processState(pid)?.parent ?? 0) found.add(pid)
+  return found
 }
 
 export interface Credentials {

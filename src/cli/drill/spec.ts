@@ -1,0 +1,142 @@
+/** A drill as somebody asks for it: by options, or by a file that can be kept and shared. */
+import path from 'node:path'
+import { stringify } from 'yaml'
+import { z } from 'zod'
+import { FAULTS } from '../../drill/faults/index.js'
+import type { FaultName } from '../../drill/plan.js'
+import { readTextFile } from '../../scenario/text-file.js'
+import { parseYaml } from '../../scenario/yaml.js'
+import { parsedBy } from '../config.js'
+import { parseCount, parseDuration, parsePercent } from '../options.js'
+import { DRILL_DEFAULTS } from './defaults.js'
+import { parseLoad, parseSizeOption } from './options.js'
+
+export interface DrillSpec {
+  readonly fault: FaultName
+  readonly path?: string | undefined
+  readonly allowRootFilesystem: boolean
+  /** Bytes, or inodes. */
+  readonly leave: number
+  readonly reserved: boolean
+  readonly pid?: number | undefined
+  /** A unit of systemd. */
+  readonly service?: string | undefined
+  readonly user?: string | undefined
+  readonly probes: readonly ProbeSpec[]
+  readonly forMs: number
+  readonly everyMs: number
+  readonly probeTimeoutMs: number
+  readonly recoverMs: number
+  readonly steady: number
+  readonly rounds: number
+  /** A share. */
+  readonly gate: number
+  readonly abortIf?: string | undefined
+  readonly maxLoad?: number | undefined
+  /** Bytes. */
+  readonly minFreeElsewhere?: number | undefined
+}
+
+interface ProbeSpec {
+  /** A command or a URL. */
+  readonly ask: string
+  readonly name?: string | undefined
+  readonly during: 'pass' | 'fail' | 'any'
+  readonly says?: string | undefined
+}
+
+const probeSchema = z
+  .strictObject({
+    ask: z.string().min(1).describe('A command, or a URL: http, tcp, redis, postgres'),
+    name: z.string().min(1).optional().describe('What reports call it'),
+    during: z.enum(['pass', 'fail', 'any']).default('any').describe('What it does while the fault is on'),
+    says: z.string().min(1).optional().describe('What its every failure says while the fault is on'),
+  })
+  .describe('Asks whether the service works')
+
+const duration = (about: string) => parsedBy(parseDuration, about)
+const size = (about: string) => parsedBy(parseSizeOption, about)
+
+export const drillFileSchema = z
+  .strictObject({
+    fault: z.enum(Object.keys(FAULTS) as [FaultName, ...FaultName[]]).describe('What is made wrong'),
+    path: z.string().min(1).optional().describe('Where the data of the service is; relative to this file'),
+    'allow-root-filesystem': z.boolean().default(false).describe('Also where the system or the journal is'),
+    leave: size('Room, or inodes, to leave'),
+    reserved: z.boolean().default(false).describe('Fill the blocks that are reserved for root, too'),
+    service: z
+      .strictObject({
+        pid: parsedBy(parseCount, 'A process of it'),
+        unit: z.string().min(1).optional().describe('Its unit of systemd'),
+        user: z.string().min(1).optional().describe('Whose rights it has'),
+      })
+      .optional()
+      .describe('The service: one of these is enough'),
+    probes: z.array(probeSchema).default([]),
+    for: duration('How long the fault stays'),
+    every: duration('From one question to the next'),
+    'probe-timeout': duration('Longest wait for one answer'),
+    recover: duration('Longest until every probe passes after it'),
+    steady: parsedBy(parseCount, 'How often each probe has to pass before it'),
+    rounds: parsedBy(parseCount, 'How often the drill is done'),
+    gate: parsedBy(parsePercent, 'Pass rate that the gate asks for, in percent'),
+    'abort-if': z.string().min(1).optional().describe('A command or URL: undo at once when it succeeds'),
+    'max-load': parsedBy(parseLoad, 'Undo when the load of a minute is above this'),
+    'min-free-elsewhere': size('Undo when less is free on the root file system or with the journal'),
+  })
+  .describe('A drill of lightning-chaos')
+
+/** @throws UsageError with line and column of everything that is wrong with it */
+export async function readDrillFile(file: string): Promise<DrillSpec> {
+  const text = await readTextFile(file, 'a drill', "'lightning-chaos drill FAULT … --save FILE' writes one")
+  const found = parseYaml(file, text, drillFileSchema)
+  const { for: forMs, every, 'probe-timeout': probeTimeoutMs, recover, steady, rounds, gate } = found
+  return {
+    fault: found.fault,
+    path: found.path === undefined ? undefined : path.resolve(path.dirname(file), found.path),
+    allowRootFilesystem: found['allow-root-filesystem'],
+    leave: found.leave ?? 0,
+    reserved: found.reserved,
+    pid: found.service?.pid,
+    service: found.service?.unit,
+    user: found.service?.user,
+    probes: found.probes,
+    forMs: forMs ?? DRILL_DEFAULTS.forMs,
+    everyMs: every ?? DRILL_DEFAULTS.everyMs,
+    probeTimeoutMs: probeTimeoutMs ?? DRILL_DEFAULTS.probeTimeoutMs,
+    recoverMs: recover ?? DRILL_DEFAULTS.recoverMs,
+    steady: steady ?? DRILL_DEFAULTS.steady,
+    rounds: rounds ?? DRILL_DEFAULTS.rounds,
+    gate: gate ?? DRILL_DEFAULTS.gate,
+    abortIf: found['abort-if'],
+    maxLoad: found['max-load'],
+    minFreeElsewhere: found['min-free-elsewhere'],
+  }
+}
+
+/** The text of a file that asks for the same drill. What is as it is by default is left out. */
+export function drillFileText(spec: DrillSpec): string {
+  const { pid, service: unit, user } = spec
+  const unless = <T>(value: T, usual: T) => (value === usual ? undefined : value)
+  const ms = (value: number, usual: number) => unless(`${value}ms`, `${usual}ms`)
+  const hasService = pid !== undefined || unit !== undefined || user !== undefined
+  return stringify({
+    fault: spec.fault,
+    path: spec.path === undefined ? undefined : path.resolve(spec.path),
+    'allow-root-filesystem': unless(spec.allowRootFilesystem, false),
+    leave: unless(spec.leave, 0),
+    reserved: unless(spec.reserved, false),
+    service: hasService ? { pid, unit, user } : undefined,
+    probes: spec.probes.length === 0 ? undefined : spec.probes,
+    for: `${spec.forMs}ms`,
+    every: ms(spec.everyMs, DRILL_DEFAULTS.everyMs),
+    'probe-timeout': ms(spec.probeTimeoutMs, DRILL_DEFAULTS.probeTimeoutMs),
+    recover: ms(spec.recoverMs, DRILL_DEFAULTS.recoverMs),
+    steady: unless(spec.steady, DRILL_DEFAULTS.steady),
+    rounds: unless(spec.rounds, DRILL_DEFAULTS.rounds),
+    gate: spec.gate === DRILL_DEFAULTS.gate ? undefined : Number((spec.gate * 100).toFixed(4)),
+    'abort-if': spec.abortIf,
+    'max-load': spec.maxLoad,
+    'min-free-elsewhere': spec.minFreeElsewhere,
+  })
+}

@@ -1,0 +1,270 @@
+/** Each fault by itself: that it is there, that it is seen, and that it goes without harm to what others do meanwhile. */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { BIN, cli } from '../testing/cli.js'
+import { type Ground, NO_GROUND, prepareGround } from '../testing/drill-ground.js'
+import { processState, sessionMembers } from './host/processes.js'
+import { readJournal } from './journal.js'
+import { drillMark } from './plan.js'
+
+/** Once it runs: where Python lies, nobody else may be able to read. */
+const AS_NOBODY = 'import os, sys, time; os.setgroups([]); os.setgid(65534); os.setuid(65534)'
+
+describe.skipIf(NO_GROUND !== undefined)(`faults (${NO_GROUND ?? 'root'})`, () => {
+  let ground: Ground
+  let before: ReturnType<Ground['snapshot']>
+  const services: ChildProcess[] = []
+  beforeAll(() => {
+    ground = prepareGround()
+    before = ground.snapshot()
+  })
+  afterAll(() => ground.remove())
+  afterEach(() => {
+    for (const service of services.splice(0)) service.kill('SIGKILL')
+    expect(readJournal(ground.state)).toBeUndefined()
+    expect(ground.snapshot()).toEqual(before)
+  })
+
+  const drill = (fault: string, ...options: string[]) =>
+    cli(['drill', fault, '--state', ground.state, '--yes', ...options])
+  const place = () => ['--path', ground.data]
+
+  /** Starts a service, and waits until it says that it is there. */
+  async function serve(script: string): Promise<ChildProcess & { pid: number }> {
+    const child = spawn('python3', ['-uc', `${AS_NOBODY}\n${script}`], {
+      cwd: '/',
+      stdio: ['pipe', 'pipe', 'inherit'],
+    })
+    services.push(child)
+    await Promise.race([
+      once(child.stdout, 'data'),
+      once(child, 'exit').then(() => Promise.reject(new Error('it ended'))),
+    ])
+    return child as typeof child & { pid: number }
+  }
+  const idle = () => serve('print("there"); time.sleep(1000)')
+
+  describe('inodes', () => {
+    test('are used up, also those that others give back, and come back', async () => {
+      const free = ground.free()
+      const { exitCode, stdout, stderr } = await drill('inodes', ...place(), '--for', '1s', '--leave', '0')
+      expect(exitCode, stdout + stderr).toBe(0)
+      expect(stdout).toMatch(/ENOSPC probe 1/)
+      expect(stderr).toMatch(/empty files made, 0 inodes free/)
+      expect(ground.free()).toEqual(free)
+    })
+
+    test('what others put among the files is left, and said', async () => {
+      const into = `import os, glob, time
+print("there")
+while not glob.glob("${ground.data}/.lightning-chaos-*/3"): time.sleep(0.01)
+directory = glob.glob("${ground.data}/.lightning-chaos-*")[0]
+open(directory + "/theirs", "w").write("x")
+open(directory + "/1", "w").write("x")
+`
+      const other = spawn('python3', ['-uc', into], { stdio: ['ignore', 'pipe', 'inherit'] })
+      await once(other.stdout, 'data')
+      const { stderr } = await drill('inodes', ...place(), '--for', '1s')
+      const [directory] = readdirSync(ground.data).filter((name) => name.startsWith('.lightning-chaos'))
+      expect(readdirSync(path.join(ground.data, directory!)).sort()).toEqual(['1', 'theirs'])
+      expect(stderr).toMatch(/left as it is: .*theirs: is not ours/)
+      expect(stderr).toMatch(/left as it is: .*\/1: is not ours/)
+      rmSync(path.join(ground.data, directory!), { recursive: true })
+    })
+  })
+
+  describe('readonly', () => {
+    test('refuses new writers, lets old ones go on, and unmounts even where it is in use', async () => {
+      // in the drill, it goes to the directory that is mounted, and stays there
+      const service = await serve(`old = open("${ground.data}/main.db", "r+b")
+print("there")
+while True:
+    sys.stdin.readline()
+    os.chdir("${ground.data}")
+    errors = []
+    for act in (lambda: os.write(old.fileno(), b"c"), lambda: os.close(os.open("wal/000001.log", os.O_WRONLY))):
+        try: act(); errors.append("ok")
+        except OSError as error: errors.append(str(error.errno))
+    old.seek(0)
+    print(" ".join(errors))
+`)
+      const said = async () => {
+        service.stdin!.write('\n')
+        const [line] = await once(service.stdout!, 'data')
+        return String(line).trim()
+      }
+      const running = drill('readonly', ...place(), '--for', '2s')
+      await expect.poll(() => ground.snapshot().mounts?.split('\n').length, { timeout: 10_000 }).toBe(2)
+      await expect.poll(said).toBe('ok 30')
+      const { exitCode, stdout, stderr } = await running
+      expect(exitCode, stdout + stderr).toBe(0)
+      expect(stdout).toMatch(/EROFS probe \d/)
+      expect(await said()).toBe('ok ok')
+    })
+
+    test('is refused for a service that would not see it', async () => {
+      const script = ['unshare', '--mount', 'sh', '-c', 'echo there; exec sleep 1000']
+      const child = spawn(script[0]!, script.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] })
+      services.push(child)
+      await once(child.stdout, 'data')
+      const { exitCode, stderr } = await drill('readonly', ...place(), '--pid', String(child.pid))
+      expect(stderr).toMatch(/has a mount namespace of its own/)
+      expect(exitCode).toBe(3)
+    })
+  })
+
+  test('stall: writers wait, and go on', async () => {
+    const { exitCode, stdout, stderr } = await drill('stall', ...place(), '--for', '2s')
+    expect(exitCode, stdout + stderr).toBe(0)
+    expect(stdout).toMatch(/BLOCKED probe 1/)
+  })
+
+  test('a program that outlives its watchdog does nothing after the undo', async () => {
+    const slow = path.join(ground.directory, 'slow')
+    mkdirSync(slow)
+    writeFileSync(
+      path.join(slow, 'fsfreeze'),
+      '#!/bin/sh\ntouch "$0.begun"\nsleep 2\nexec /usr/sbin/fsfreeze "$@"\n',
+      { mode: 0o755 },
+    )
+    const argv = [BIN, 'drill', 'stall', ...place(), '--state', ground.state, '--yes', '--for', '30s']
+    const env = { ...process.env, PATH: `${slow}:${process.env.PATH}` }
+    const tool = spawn(process.execPath, argv, { env, stdio: 'ignore' })
+    const ended = once(tool, 'exit')
+    await expect.poll(() => existsSync(path.join(slow, 'fsfreeze.begun')), { timeout: 20_000 }).toBe(true)
+    const { plan, watchdog: name } = readJournal(ground.state)!
+    const watchdog = Number(name!.split('.')[0])
+    const programs = () => sessionMembers(watchdog, drillMark(plan!))
+    expect(programs()).not.toEqual([])
+    tool.kill('SIGKILL')
+    process.kill(watchdog, 'SIGKILL')
+    await ended
+    const { exitCode, stdout, stderr } = await cli(['drill', 'undo', '--state', ground.state])
+    expect(exitCode, stdout + stderr).toBe(0)
+    expect(programs()).toEqual([])
+    await sleep(2500)
+    // would wait for ever, were it frozen
+    execFileSync('timeout', ['5', 'touch', path.join(ground.data, 'file')])
+    rmSync(path.join(ground.data, 'file'))
+  })
+
+  test('stall: never of what the tool itself needs', async () => {
+    const needed = path.join(ground.directory, 'data')
+    mkdirSync(needed)
+    const { exitCode, stderr } = await drill('stall', '--path', needed, '--allow-root-filesystem')
+    expect(stderr).toMatch(/may not stand still/)
+    expect(exitCode).toBe(3)
+  })
+
+  describe('pause', () => {
+    test('stops, is seen, and lets go on', async () => {
+      const { pid } = await idle()
+      const { exitCode, stdout, stderr } = await drill('pause', '--pid', String(pid), '--for', '500ms')
+      expect(exitCode, stdout + stderr).toBe(0)
+      expect(stdout).toMatch(/SIGSTOP probe 1/)
+      expect(processState(pid)?.state).toBe('S')
+    })
+
+    test('what was stopped before stays so, and proves nothing', async () => {
+      const { pid } = await idle()
+      process.kill(pid, 'SIGSTOP')
+      await expect.poll(() => processState(pid)?.state).toBe('T')
+      const { exitCode } = await drill('pause', '--pid', String(pid), '--for', '300ms')
+      expect(exitCode).toBe(1)
+      expect(processState(pid)?.state).toBe('T')
+    })
+
+    test.each([
+      ['the first process', () => 1, /part of the system/],
+      ['a thread of the kernel', () => 2, /part of the system/],
+      ['what the drill runs in', () => process.pid, /what this drill runs in/],
+    ])('%s is refused', async (_, pid, why) => {
+      const { exitCode, stderr } = await drill('pause', '--pid', String(pid()))
+      expect(stderr).toMatch(why)
+      expect(exitCode).toBe(3)
+    })
+
+    test('a process has to be named, and to be there', async () => {
+      expect((await drill('pause')).stderr).toMatch(/pause needs a process/)
+      expect((await drill('pause', '--pid', '999999999')).stderr).toMatch(/there is no process 999999999/)
+    })
+  })
+
+  describe('kill', () => {
+    /** Starts it again, and tells each pid. */
+    const supervised = (times: number) => `import subprocess
+for _ in range(${times}):
+    child = subprocess.Popen(["sleep", "1000"])
+    print(child.pid)
+    child.wait()
+`
+    const started = async (times: number) => {
+      const child = spawn('python3', ['-uc', supervised(times)], { stdio: ['ignore', 'pipe', 'inherit'] })
+      services.push(child)
+      let pids = ''
+      child.stdout.on('data', (chunk) => (pids += chunk))
+      await expect.poll(() => pids).toMatch(/\n/)
+      const last = () => Number(pids.trim().split('\n').at(-1))
+      const file = path.join(ground.directory, 'check')
+      writeFileSync(file, `#!/bin/sh\ntest -n "$(cat /proc/${child.pid}/task/${child.pid}/children)"\n`, {
+        mode: 0o755,
+      })
+      return { pid: last(), last, probe: file }
+    }
+
+    test('is passed where the service comes back', async () => {
+      const { pid, last, probe } = await started(2)
+      const { exitCode, stdout, stderr } = await drill(
+        'kill',
+        '--pid',
+        String(pid),
+        '--for',
+        '500ms',
+        '--probe',
+        probe,
+        '--every',
+        '100ms',
+      )
+      expect(exitCode, stdout + stderr).toBe(0)
+      expect(stdout).toMatch(/SIGKILL probe 1/)
+      expect(last()).not.toBe(pid)
+      process.kill(last(), 'SIGKILL')
+    })
+
+    test('is not, where it does not', async () => {
+      const { pid, probe } = await started(1)
+      const recover = ['--recover', '500ms', '--every', '100ms']
+      const { exitCode, stdout } = await drill(
+        'kill',
+        '--pid',
+        String(pid),
+        '--for',
+        '300ms',
+        '--probe',
+        probe,
+        ...recover,
+      )
+      expect(stdout).toMatch(/no-recovery \(grace\): 0.5 s after the fault was undone/)
+      expect(exitCode).toBe(1)
+    })
+  })
+
+  test("fd-limit: the service's own calls fail, and the kernel's trace shows it", async () => {
+    const { pid } = await serve(`print("there")
+while True:
+    try: open("/dev/null").close()
+    except OSError: pass
+    time.sleep(0.05)
+`)
+    const limits = readFileSync(`/proc/${pid}/limits`, 'latin1')
+    const { exitCode, stdout, stderr } = await drill('fd-limit', '--pid', String(pid), '--for', '1s')
+    expect(exitCode, stdout + stderr).toBe(0)
+    const isTraced = existsSync('/sys/kernel/tracing/instances')
+    expect(stdout).toMatch(isTraced ? /EMFILE direct [1-9]\d* probe 1/ : /EMFILE probe 1/)
+    expect(readFileSync(`/proc/${pid}/limits`, 'latin1')).toBe(limits)
+  })
+})

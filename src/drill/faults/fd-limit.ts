@@ -1,0 +1,90 @@
+/** A process that can open nothing more: its soft RLIMIT_NOFILE is lowered to what it has open (prlimit(2)). */
+import { readdirSync, readFileSync } from 'node:fs'
+import { CommandError, command } from '../../sandbox/command.js'
+import { credentialsOf, isRunning, type ProcessId } from '../host/processes.js'
+import type { PlannedProcess } from '../plan.js'
+import { type Fault, Told } from './fault.js'
+import { checkProcesses, named } from './process.js'
+
+type Limited = PlannedProcess & {
+  /** The soft limit as it was, and as it is set. */
+  readonly from: string
+  readonly to: string
+}
+
+export const fdLimit: Fault<Limited> = {
+  title: 'A process that can open nothing more',
+  errnos: ['EMFILE'],
+  capabilities: ['sys_resource', 'sys_ptrace', 'dac_read_search', 'setuid', 'setgid'],
+  foresee(plan) {
+    const all = [...this.save(plan)]
+    return {
+      does: all.map(
+        (each) => `lowers the limit of open files of ${named([each])} from ${each.from} to ${each.to}`,
+      ),
+      undoes: ['raises it again, where it is still what was set'],
+    }
+  },
+  *save(plan) {
+    checkProcesses(plan)
+    for (const each of plan.processes) {
+      if (!isRunning(each)) continue
+      yield { ...each, from: softLimit(each.pid), to: String(lowestUnused(each.pid)) }
+    }
+  },
+  async inject(_plan, saved) {
+    for (const each of saved) await setSoftLimit(each, each.to)
+    return {
+      detail: saved.map((each) => `${named([each])} may have ${each.to} files open, and has`).join(', '),
+    }
+  },
+  async undo(_plan, saved) {
+    const left = new Told()
+    let raised = 0
+    for (const each of saved) {
+      const now = isRunning(each) ? softLimit(each.pid) : undefined
+      if (now === undefined) left.add(`${named([each])} has ended`)
+      else if (now === each.to && now !== each.from) {
+        await setSoftLimit(each, each.from)
+        raised += 1
+      } else if (now !== each.from)
+        left.add(`${named([each])}: somebody set its limit to ${now}, it was ${each.from}`)
+    }
+    return { detail: `the limits of ${raised} processes raised again`, left: left.lines, failed: [] }
+  },
+  /** A new descriptor gets the lowest number that is not in use, which has to be below the limit: getrlimit(2). */
+  observe(plan) {
+    const full = plan.processes.find(
+      (each) => isRunning(each) && lowestUnused(each.pid) >= Number(softLimit(each.pid)),
+    )
+    return (
+      full && {
+        sign: 'EMFILE',
+        detail: `${named([full])} uses every number below its limit, ${softLimit(full.pid)}`,
+      }
+    )
+  },
+}
+
+function lowestUnused(pid: number): number {
+  const used = new Set(readdirSync(`/proc/${pid}/fd`).map(Number))
+  for (let number = 0; ; number += 1) if (!used.has(number)) return number
+}
+
+/** proc_pid_limits(5). */
+function softLimit(pid: number): string {
+  return /^Max open files\s+(\S+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'latin1'))?.[1] ?? 'unknown'
+}
+
+/** For another user's process that takes CAP_SYS_RESOURCE, or being that user: some roots do not have the former. */
+async function setSoftLimit({ pid }: ProcessId, limit: string): Promise<void> {
+  const set = ['prlimit', '--pid', String(pid), `--nofile=${limit}:`] as const
+  try {
+    await command(...set)
+  } catch (error) {
+    const own = credentialsOf(pid)
+    if (!(error instanceof CommandError) || !/not permitted/.test(error.stderr) || own === undefined)
+      throw error
+    await command('setpriv', `--reuid=${own.uid}`, `--regid=${own.gid}`, '--clear-groups', ...set)
+  }
+}

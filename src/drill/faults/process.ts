@@ -1,0 +1,115 @@
+/** Faults of running processes: stopped, killed. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { UsageError } from '../../errors.js'
+import { RefusedError } from '../errors.js'
+import { isRunning, lineage, type ProcessId, processState } from '../host/processes.js'
+import type { DrillPlan, PlannedProcess } from '../plan.js'
+import { type Fault, Told } from './fault.js'
+
+/** proc_pid_stat(5): stopped by a signal. */
+const STOPPED = 'T'
+/** The process above all threads of the kernel. */
+const KTHREADD = 2
+const SIGNAL_MS = 5000
+const SIGNAL_STEP_MS = 5
+
+export const pause: Fault<PlannedProcess> = {
+  title: 'Processes that are stopped',
+  errnos: [],
+  capabilities: ['kill'],
+  foresee(plan) {
+    return {
+      does: [`stops ${named(plan.processes)} (SIGSTOP)`],
+      undoes: ['lets them go on (SIGCONT), those alone that were not stopped before'],
+    }
+  },
+  *save(plan) {
+    checkProcesses(plan)
+    for (const each of plan.processes) if (stateOf(each) !== STOPPED) yield each
+  },
+  async inject(_plan, saved) {
+    for (const each of saved) signal(each, 'SIGSTOP')
+    await until(() => saved.every((each) => stateOf(each) === STOPPED || !isRunning(each)))
+    return { detail: `${saved.length} processes are stopped` }
+  },
+  async undo(_plan, saved) {
+    const left = new Told()
+    let continued = 0
+    for (const each of saved) {
+      if (!isRunning(each)) left.add(`${named([each])} has ended`)
+      else if (stateOf(each) === STOPPED) continued += signal(each, 'SIGCONT') ? 1 : 0
+    }
+    await until(() => saved.every((each) => stateOf(each) !== STOPPED))
+    return { detail: `${continued} processes go on`, left: left.lines, failed: [] }
+  },
+  observe(plan) {
+    const stopped = plan.processes.find((each) => stateOf(each) === STOPPED)
+    return stopped && { sign: 'SIGSTOP', detail: `${named([stopped])} is stopped` }
+  },
+}
+
+export const kill: Fault<PlannedProcess> = {
+  title: 'A process that is killed',
+  errnos: [],
+  capabilities: ['kill'],
+  lasts: true,
+  foresee(plan) {
+    return {
+      does: [`kills ${named(plan.processes.slice(0, 1))} (SIGKILL)`],
+      undoes: ['nothing: whatever started it has to start it again'],
+    }
+  },
+  *save(plan) {
+    checkProcesses(plan)
+    yield* plan.processes.slice(0, 1)
+  },
+  async inject(_plan, saved) {
+    for (const each of saved) signal(each, 'SIGKILL')
+    await until(() => !saved.some(isRunning))
+    return { detail: `${named(saved)} is killed` }
+  },
+  async undo() {
+    return { detail: 'a kill cannot be undone', left: [], failed: [] }
+  },
+  observe(plan) {
+    const killed = plan.processes.slice(0, 1).find((each) => !isRunning(each))
+    return killed && { sign: 'SIGKILL', detail: `${named([killed])} is not there any more` }
+  },
+}
+
+/** @throws RefusedError where that would stop the host, or the drill itself */
+export function checkProcesses({ fault, processes }: DrillPlan): void {
+  if (processes.length === 0) {
+    throw new UsageError(`${fault} needs a process`, { hint: 'name it: --pid N, or --service UNIT' })
+  }
+  const above = lineage()
+  for (const { pid, name } of processes) {
+    const isKernel = pid === KTHREADD || processState(pid)?.parent === KTHREADD
+    if (pid === 1 || isKernel) throw new RefusedError(`${name} (${pid}) is a part of the system`)
+    if (above.has(pid)) throw new RefusedError(`${name} (${pid}) is what this drill runs in`)
+  }
+}
+
+/** The kernel has no way to signal a process and be sure of it but by a pidfd, which Node has not: we look right before. */
+function signal(process_: ProcessId, what: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'): boolean {
+  if (!isRunning(process_)) return false
+  try {
+    return process.kill(process_.pid, what)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+    return false // it has just ended
+  }
+}
+
+/** A signal takes its time to arrive. Where it does not, that is seen by whoever looks. */
+async function until(holds: () => boolean): Promise<void> {
+  for (let waited = 0; !holds() && waited < SIGNAL_MS; waited += SIGNAL_STEP_MS) await sleep(SIGNAL_STEP_MS)
+}
+
+function stateOf(process_: ProcessId): string | undefined {
+  return isRunning(process_) ? processState(process_.pid)?.state : undefined
+}
+
+export function named(processes: readonly PlannedProcess[]): string {
+  return processes.map(({ name, pid }) => `${name} (${pid})`).join(', ')
+}
