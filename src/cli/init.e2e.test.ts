@@ -52,6 +52,24 @@ test('init --yes in an empty directory, then run: a green verdict on every scena
   expect(run.exitCode).toBe(0)
 })
 
+test('an adapter in Python works as well, and is what a project in Python gets', async () => {
+  const cwd = await project('pyproject.toml')
+  const options = { as: ordinary, cwd }
+  const scenarios = 'diskfull/neighbour,permissions/read-only-files'
+  expect((await cli(['init', '--yes', '--scenarios', scenarios], options)).exitCode).toBe(0)
+  expect(await files(cwd)).toContain('chaos/adapter.py')
+  const check = await cli(['target', 'check', '--target', './chaos/target.yaml'], options)
+  expect(check.stdout).not.toContain('FAIL')
+  const run = await cli(['run'], { ...options, env: { LIGHTNING_CHAOS_TRIALS: '1' } })
+  expect(run.stdout).toMatch(/\nPASS 100\.0% \(2\/2\) >= 95%\n$/)
+
+  expect(
+    (await cli(['init', '--yes', '--force', '--language', 'js', '--target', './js/t.yaml'], options))
+      .exitCode,
+  ).toBe(0)
+  expect(await files(cwd)).toContain('js/adapter.mjs')
+})
+
 test('the options are the answers, and are in the config', async () => {
   const cwd = await project()
   const args = ['--target', 'lightning', '--scenarios', 'diskfull/open,*/chmod*,permissions/owner']
