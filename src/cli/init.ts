@@ -57,7 +57,7 @@ export async function init(options: InitOptions, screen: Screen): Promise<void> 
     const answers = await settle(options, person)
     const { version } = toolPackage()
     const files = [
-      configFile(CONFIG_FILE, answers, await schemaLocation(version)),
+      configFile(CONFIG_FILE, answers),
       ...(await missingTarget(answers.target, options.language ?? (await usualLanguage()))),
       ...(answers.ci === 'none' ? [] : [await ciFile(answers.ci, version)]),
     ]
@@ -165,14 +165,6 @@ async function missingTarget(target: string, language: Language): Promise<Projec
   if (!isTargetFile(target) || (await isThere(target))) return []
   const [file, adapter] = await targetFiles(target, language)
   return (await isThere(adapter.path)) ? [file] : [file, adapter]
-}
-
-/** The installed package has it; else it is where npx takes the package from. */
-async function schemaLocation(version: string): Promise<string> {
-  const installed = 'node_modules/lightning-chaos/dist/config.schema.json'
-  return (await isThere(installed))
-    ? installed
-    : `https://unpkg.com/lightning-chaos@${version}/dist/config.schema.json`
 }
 
 /**

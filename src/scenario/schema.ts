@@ -31,6 +31,8 @@ function parameterSchema(spec: ParameterSpec) {
       return size.prefault(spec.default).describe(spec.about)
     case 'count':
       return z.number().int().min(0).default(spec.default).describe(spec.about)
+    case 'text':
+      return z.string().min(1).default(spec.default).describe(spec.about)
     case 'boolean':
       return z.boolean().default(spec.default).describe(spec.about)
     case 'choice':
