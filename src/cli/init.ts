@@ -37,6 +37,9 @@ export interface InitOptions {
   readonly force?: true
 }
 
+/** What every database meets, and done in minutes. */
+const USUAL_SCENARIOS = 'diskfull,permissions'
+
 interface Question<T = unknown> {
   readonly option: 'target' | 'scenarios' | 'ci'
   readonly text: string
@@ -86,8 +89,8 @@ async function settle(options: InitOptions, person: Person | undefined): Promise
   }
   const scenarios: Question<string[]> = {
     option: 'scenarios',
-    text: 'Which scenarios?',
-    usual: families.join(','),
+    text: `Which scenarios: ${families.join(', ')}, or single ones?`,
+    usual: USUAL_SCENARIOS,
     check: checkScenarios,
   }
   const ci: Question<Answers['ci']> = {

@@ -14,6 +14,10 @@ import zlib
 # ----------------------------------------------------------------------------------------------------------------------
 
 
+class Corruption(Exception):
+    pass
+
+
 class Store:
     def __init__(self):
         self.table = {}
@@ -49,16 +53,19 @@ class Store:
         self.log = log
 
     def load(self):
-        """What follows the last whole line is half of a write that was never acked."""
+        """What follows the last whole line is half of a write that was never acked; what comes before one is damage."""
         with open(self.path, "rb") as file:
             data = file.read()
         self.table, self.end = {}, 0
-        while (line_end := data.find(b"\n", self.end)) >= 0:
-            changes = decode(data[self.end : line_end])
-            if changes is None:
-                return
-            self.apply(changes)
-            self.end = line_end + 1
+        start = 0
+        while (line_end := data.find(b"\n", start)) >= 0:
+            changes = decode(data[start:line_end])
+            if changes is not None and start > self.end:
+                raise Corruption(f"{self.path} is damaged at byte {self.end}")
+            start = line_end + 1
+            if changes is not None:
+                self.apply(changes)
+                self.end = start
 
     def write(self, changes):
         """All of the changes or none: on the disk first, then in the table."""
@@ -148,6 +155,8 @@ KINDS = {
 
 
 def kind_of(error):
+    if isinstance(error, Corruption):
+        return "corruption"
     return KINDS.get(getattr(error, "errno", None), "internal")
 
 
@@ -190,9 +199,9 @@ def answer(request):
             return {"ok": True, **operation(request)}
         except Exception as error:
             kind = kind_of(error)
-            code = errno.errorcode.get(getattr(error, "errno", None), "INTERNAL")
+            code = errno.errorcode.get(getattr(error, "errno", None), kind.upper())
             message = str(error)
-    recoverable = kind not in ("internal", "unsupported")
+    recoverable = kind not in ("internal", "unsupported", "corruption")
     return {"ok": False, "error": {"code": code, "kind": kind, "recoverable": recoverable, "message": message}}
 
 
