@@ -54,7 +54,10 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
   /** Starts a drill, and waits until its fault is on. */
   async function start(argv: readonly string[], env: Record<string, string> = {}) {
     const mark = `${process.pid}-${Math.random()}`
-    const child = spawn(process.execPath, [BIN, ...argv], { env: { ...process.env, [MARK]: mark, ...env } })
+    const child = spawn(process.execPath, [BIN, ...argv], {
+      detached: true,
+      env: { ...process.env, [MARK]: mark, ...env },
+    })
     let output = ''
     child.stdout.on('data', (chunk) => (output += chunk))
     child.stderr.on('data', (chunk) => (output += chunk))
@@ -258,7 +261,8 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
   describe('comes back', () => {
     test.each(['SIGINT', 'SIGTERM'] as const)('on %s, and says so before it ends', async (signal) => {
       const running = await start(drill('diskfull', '--for', '60s'))
-      running.child.kill(signal)
+      // to the whole group, as a terminal does
+      process.kill(-running.child.pid!, signal)
       const { code, output } = await running.end()
       expect(code).toBe(130)
       expect(output).toMatch(/undone: the file without a name is closed/)
@@ -408,5 +412,32 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
     expect(missed.exitCode).toBe(1)
     expect(missed.stdout).toMatch(/unmet-expectation \(grace, 2 times in 2 trials\): while the fault was on/)
     expect(ground.snapshot()).toEqual(before)
+  })
+
+  test('a drill that is kept in a file is the same drill, and can be exported', async () => {
+    const file = path.join(ground.directory, 'drill.yaml')
+    const kept = await cli(
+      drill('diskfull', '--leave', '1MiB', '--for', '300ms', '--probe', 'true', '--save', file),
+    )
+    expect(kept.exitCode, kept.stderr).toBe(0)
+    expect(existsSync(ground.state)).toBe(false)
+    const { exitCode, stdout, stderr } = await cli(['drill', 'run', file, '--yes', '--state', ground.state])
+    expect(exitCode, stdout + stderr).toBe(0)
+    expect(stdout).toMatch(/drill\/diskfull .* 100.0% +ENOSPC probe 1/)
+    const experiment = JSON.parse((await cli(['drill', 'export', file, '--chaostoolkit'])).stdout)
+    expect(experiment.method[0].provider.arguments).toEqual(['drill', 'run', file, '--yes'])
+  })
+
+  test('one question, and one look, have an exit code', async () => {
+    expect((await cli(['drill', 'probe', 'true'])).exitCode).toBe(0)
+    const failed = await cli(['drill', 'probe', `sh -c 'echo no; exit 2'`])
+    expect([failed.exitCode, failed.stdout]).toEqual([1, expect.stringMatching(/^fails, .*: exit 2: no\n$/)])
+    const status = ['drill', 'status', '--check', '--state', ground.state]
+    expect((await cli(status)).exitCode).toBe(0)
+    const running = await start(drill('permissions', '--for', '60s'))
+    expect((await cli(status)).exitCode).toBe(1)
+    await undo()
+    await running.end()
+    expect((await cli(status)).exitCode).toBe(0)
   })
 })
