@@ -1,5 +1,6 @@
 /** Drills as a user does them, on a file system of our own. */
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import {
   chmodSync,
@@ -19,7 +20,7 @@ import {
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { BIN, cli } from '../testing/cli.js'
+import { BIN, cli, has } from '../testing/cli.js'
 import { type Ground, NO_GROUND, prepareGround } from '../testing/drill-ground.js'
 import { allEnded, MARK, marked } from '../testing/leftovers.js'
 import { activeDirectory, readJournal } from './journal.js'
@@ -76,6 +77,14 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
     }
   }
 
+  /** So that neither can do the work of the other. */
+  async function killBoth({ child, watchdog, end }: Awaited<ReturnType<typeof start>>): Promise<void> {
+    process.kill(watchdog, 'SIGSTOP')
+    child.kill('SIGKILL')
+    process.kill(watchdog, 'SIGKILL')
+    await end()
+  }
+
   describe('diskfull', () => {
     test('fills down to what is left, keeps it so, shows it, and gives all back', async () => {
       const room = ground.free()
@@ -108,6 +117,46 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
       const filled = await cli(drill('diskfull', ...asRoot, '--reserved'))
       expect(filled.stdout).toMatch(/ENOSPC probe 1/)
       expect(filled.exitCode).toBe(0)
+    })
+
+    test.each([
+      ['tmpfs', 'tmpfs', []],
+      ['xfs', 'mkfs.xfs', ['-q', '-f']],
+      ['btrfs', 'mkfs.btrfs', ['-q', '-f']],
+    ])('on %s', async (type, mkfs, options) => {
+      if (!has(mkfs) && type !== 'tmpfs') throw new Error(`${mkfs} is not there: see .ci/packages.txt`)
+      const mountPoint = path.join(ground.directory, type)
+      const image = `${mountPoint}.image`
+      mkdirSync(mountPoint)
+      if (type === 'tmpfs') execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=32m', 'tmpfs', mountPoint])
+      else {
+        writeFileSync(image, '')
+        truncateSync(image, 320 << 20)
+        execFileSync(mkfs, [...options, image], { stdio: 'ignore' })
+        execFileSync('mount', ['-o', 'loop', image, mountPoint])
+      }
+      try {
+        const free = () => statfsSync(mountPoint).bfree
+        const room = free()
+        const argv = [
+          'drill',
+          'diskfull',
+          '--path',
+          mountPoint,
+          '--user',
+          '0',
+          '--state',
+          ground.state,
+          '--yes',
+        ]
+        const { exitCode, stdout, stderr } = await cli([...argv, '--leave', '256KiB', '--for', '300ms'])
+        expect(exitCode, stdout + stderr).toBe(0)
+        expect(stdout).toMatch(/ENOSPC probe 1/)
+        await expect.poll(free).toBe(room)
+        expect(readdirSync(mountPoint)).toEqual([])
+      } finally {
+        execFileSync('umount', [mountPoint])
+      }
     })
 
     test('as an ordinary user', async () => {
@@ -212,10 +261,7 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
 
     test('with its journal cut in half, undoes what is left of it, and does not call that undone', async () => {
       const running = await start(drill('permissions', '--for', '30s'))
-      process.kill(running.watchdog, 'SIGSTOP')
-      running.child.kill('SIGKILL')
-      process.kill(running.watchdog, 'SIGKILL')
-      await running.end()
+      await killBoth(running)
       const saved = path.join(activeDirectory(ground.state), 'saved.jsonl')
       const whole = readFileSync(saved)
       truncateSync(saved, Math.floor(whole.length / 2))
@@ -226,6 +272,26 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
       expect(ground.snapshot()).not.toEqual(before)
       writeFileSync(saved, whole)
       expect((await undo()).exitCode).toBe(0)
+      expect(ground.snapshot()).toEqual(before)
+    })
+
+    test('after a boot, in which devices have other numbers', async () => {
+      const running = await start(drill('permissions', '--for', '30s'))
+      await killBoth(running)
+      const directory = activeDirectory(ground.state)
+      const rewrite = (name: string, change: (text: string) => string) => {
+        const text = change(readFileSync(path.join(directory, name), 'utf8'))
+        writeFileSync(path.join(directory, name), text)
+        return text
+      }
+      const boot = (text: string) => text.replace(/"bootId":"[^"]+"/, '"bootId":"another"')
+      const saved = rewrite('saved.jsonl', (text) => text.replace(/"dev":"\d+"/g, '"dev":"99999"'))
+      const sha256 = createHash('sha256').update(saved).digest('hex')
+      rewrite('plan.json', (text) => boot(text).replace(/"dev":"\d+"/, '"dev":"99999"'))
+      rewrite('armed.json', (text) => boot(text).replace(/"sha256":"[^"]+"/, `"sha256":"${sha256}"`))
+      const { exitCode, stdout, stderr } = await undo()
+      expect(exitCode, stdout + stderr).toBe(0)
+      expect(stdout).not.toMatch(/left as it is/)
       expect(ground.snapshot()).toEqual(before)
     })
 
@@ -269,20 +335,37 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
       expect(output).toMatch(/ended early: stopped by the user/)
     })
 
+    test.each(['permissions', 'diskfull'])('at once, when the tool is killed: %s', async (fault) => {
+      const running = await start(drill(fault, '--for', '600s'))
+      running.child.kill('SIGKILL')
+      await running.end()
+      expect(readJournal(ground.state)).toBeUndefined()
+      expect(ground.snapshot()).toEqual(before)
+      expect(audit().at(-1)).toMatchObject({ event: 'undone', fault })
+    })
+
+    test.each(['permissions', 'diskfull'])('at once, when the watchdog is killed: %s', async (fault) => {
+      const running = await start(drill(fault, '--for', '600s'))
+      process.kill(running.watchdog, 'SIGKILL')
+      const { code, output } = await running.end()
+      expect(output).toMatch(/the watchdog was killed; it was undone from the journal/)
+      expect(code).toBe(1)
+      expect(readJournal(ground.state)).toBeUndefined()
+      expect(ground.snapshot()).toEqual(before)
+    })
+
     test('by drill undo, while the tool and its watchdog are at work', async () => {
       const running = await start(drill('permissions', '--for', '60s'))
       const { exitCode, stdout } = await undo()
       expect(exitCode, stdout).toBe(0)
       expect(ground.snapshot()).toEqual(before)
       expect((await running.end()).output).toMatch(/undone/)
-      expect((await undo()).stdout).toBe('no drill is active\n')
+      expect((await undo()).stdout).toBe(`no drill is active (${ground.state})\n`)
     })
 
     test('by drill undo, when tool and watchdog were killed; no other drill begins before that', async () => {
       const running = await start(drill('permissions', '--for', '500ms'))
-      running.child.kill('SIGKILL')
-      process.kill(running.watchdog, 'SIGKILL')
-      await running.end()
+      await killBoth(running)
       const status = await cli(['drill', 'status', '--json', '--state', ground.state])
       expect(JSON.parse(status.stdout)).toMatchObject({
         active: [{ armed: true, watchdog: false, damage: [] }],

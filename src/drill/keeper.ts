@@ -13,7 +13,7 @@ import { undoActive } from './undo.js'
 
 const WATCHDOG = fileURLToPath(new URL('./watchdog.js', import.meta.url))
 /** How long after its time a watchdog may take before it is taken for stuck, beside a share of what injecting took. */
-const OVERTIME_MS = 30_000
+const OVERTIME_MS = 60_000
 
 export interface Ending extends Undone {
   /** Why it was undone when it was, in words. */
