@@ -81,10 +81,11 @@ open(directory + "/1", "w").write("x")
     test('refuses new writers, lets old ones go on, and unmounts even where it is in use', async () => {
       // in the drill, it goes to the directory that is mounted, and stays there
       const service = await serve(`old = open("${ground.data}/main.db", "r+b")
+errors = []
 print("there")
 while True:
     sys.stdin.readline()
-    os.chdir("${ground.data}")
+    if "30" not in errors: os.chdir("${ground.data}")
     errors = []
     for act in (lambda: os.write(old.fileno(), b"c"), lambda: os.close(os.open("wal/000001.log", os.O_WRONLY))):
         try: act(); errors.append("ok")
