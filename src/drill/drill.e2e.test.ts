@@ -303,7 +303,9 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
           mkdirSync(full)
           for (let file = 0; file < 1000; file += 1) writeFileSync(path.join(full, String(file)), '')
         }
-        const tree = large.snapshot()
+        const modes = () =>
+          execFileSync('find', [large.data, '-printf', '%P %m %u\\n'], { maxBuffer: 1 << 28 }).toString()
+        const tree = modes()
         const argv = [
           'drill',
           'permissions',
@@ -317,7 +319,8 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
         ]
         const { exitCode, stdout, stderr } = await cli([...argv, '--user', '65534'])
         expect(exitCode, stdout + stderr).toBe(0)
-        expect(large.snapshot()).toEqual(tree)
+        expect(stderr).toMatch(/the modes of 10\d{4} files and directories put back/)
+        expect(modes() === tree).toBe(true)
       } finally {
         large.remove()
       }
@@ -465,21 +468,10 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
     const report = path.join(ground.directory, 'report.json')
     const dd = `setpriv --reuid=65534 --regid=65534 --clear-groups dd if=/dev/zero of=${ground.data}/probe bs=2M count=1 conv=fsync status=none`
     const write = `sh -c '${dd}; code=$?; rm -f ${ground.data}/probe; exit $code'`
-    const argv = drill(
-      'diskfull',
-      '--leave',
-      '1MiB',
-      '--for',
-      '1s',
-      '--rounds',
-      '2',
-      '--every',
-      '200ms',
-      '--probe',
-      write,
-    )
+    const argv = drill('diskfull', '--leave', '1MiB', '--for', '1s', '--every', '200ms', '--probe', write)
     const met = await cli([
       ...argv,
+      ...['--rounds', '2'],
       '--expect-during',
       'fail',
       '--expect-error',
@@ -493,7 +485,7 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
     expect(scenarios).toMatchObject([{ name: 'drill/diskfull', volume: 'ext4', trials: 2, passed: 2 }])
     const missed = await cli([...argv, '--expect-during', 'pass'])
     expect(missed.exitCode).toBe(1)
-    expect(missed.stdout).toMatch(/unmet-expectation \(grace, 2 times in 2 trials\): while the fault was on/)
+    expect(missed.stdout).toMatch(/unmet-expectation \(grace\): while the fault was on/)
     expect(ground.snapshot()).toEqual(before)
   })
 

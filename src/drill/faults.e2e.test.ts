@@ -107,6 +107,20 @@ while True:
       expect(await said()).toBe('ok ok')
     })
 
+    test('of what is a mount itself leaves that mounted', async () => {
+      const { exitCode, stdout, stderr } = await drill(
+        'readonly',
+        '--path',
+        ground.mountPoint,
+        '--user',
+        '0',
+        '--for',
+        '300ms',
+      )
+      expect(exitCode, stdout + stderr).toBe(0)
+      expect(stdout).toMatch(/EROFS probe \d/)
+    })
+
     test('is refused for a service that would not see it', async () => {
       const script = ['unshare', '--mount', 'sh', '-c', 'echo there; exec sleep 1000']
       const child = spawn(script[0]!, script.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] })
