@@ -168,6 +168,19 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
       const { exitCode, stdout, stderr } = await cli(argv, { as })
       expect(exitCode, stdout + stderr).toBe(0)
       expect(ground.snapshot()).toEqual(before)
+      // what such a user could not undo is not begun
+      for (const [fault, why, ...options] of [
+        ['stall', /needs CAP_SYS_ADMIN/],
+        ['readonly', /needs CAP_SYS_ADMIN/],
+        ['diskfull', /only root can fill/, '--reserved'],
+      ] as const) {
+        const refused = await cli(
+          ['drill', fault, '--path', ground.data, '--yes', '--state', state, ...options],
+          { as },
+        )
+        expect([refused.exitCode, refused.stderr]).toEqual([3, expect.stringMatching(why)])
+        expect(readdirSync(state)).not.toContain('active')
+      }
     })
   })
 

@@ -1,11 +1,11 @@
 /** Each fault by itself: that it is there, that it is seen, and that it goes without harm to what others do meanwhile. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { BIN, cli } from '../testing/cli.js'
+import { BIN, cli, NOBODY } from '../testing/cli.js'
 import { type Ground, NO_GROUND, prepareGround } from '../testing/drill-ground.js'
 import { processState, sessionMembers } from './host/processes.js'
 import { readJournal } from './journal.js'
@@ -201,6 +201,31 @@ while True:
       const { exitCode, stderr } = await drill('pause', '--pid', String(pid()))
       expect(stderr).toMatch(why)
       expect(exitCode).toBe(3)
+    })
+
+    test("another user's process is refused, and nothing is begun", async () => {
+      const child = spawn('sleep', ['1000'])
+      services.push(child)
+      const state = path.join(ground.directory, 'own')
+      mkdirSync(state)
+      chownSync(state, 65534, 65534)
+      for (const fault of ['pause', 'kill', 'fd-limit']) {
+        const argv = [
+          'drill',
+          fault,
+          '--pid',
+          String(child.pid),
+          '--user',
+          '65534',
+          '--state',
+          state,
+          '--yes',
+        ]
+        const { exitCode, stderr } = await cli(argv, { as: { prefix: NOBODY } })
+        expect(stderr).toMatch(/is another user's/)
+        expect(exitCode).toBe(3)
+        expect(readdirSync(state)).toEqual([])
+      }
     })
 
     test('a process has to be named, and to be there', async () => {

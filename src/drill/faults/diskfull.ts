@@ -29,6 +29,11 @@ export const diskfull: Fault<Room> = {
     const { path, mountPoint, type } = placeOf(plan)
     const { available, reserved, fixed } = spaceOf(path, type)
     if (!fixed) throw new HostError(`${mountPoint} (${type}) does not say how much room it has`)
+    if (plan.reserved && process.geteuid?.() !== 0) {
+      throw new HostError('only root can fill what is reserved for root', {
+        hint: 'leave out --reserved, or call it by sudo',
+      })
+    }
     tryUnnamed(path)
     const takes = Math.max(0, available + (plan.reserved ? reserved : 0) - plan.leave)
     const keeps =
@@ -107,7 +112,7 @@ class Ballast {
       const room = this.#room()
       piece = Math.min(piece, room - (room % bsize))
       if (piece < bsize) break
-      if (!(await this.#take(piece))) piece /= 2
+      if (!(await this.#take(piece))) piece = Math.floor(piece / 2)
     }
   }
 

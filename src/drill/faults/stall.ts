@@ -5,7 +5,7 @@ import { placeOf, withPlace } from '../host/place.js'
 import { bootId } from '../host/processes.js'
 import type { DrillPlan } from '../plan.js'
 import { BLOCKED } from '../testimony.js'
-import type { Fault } from './fault.js'
+import { type Fault, needSysAdmin } from './fault.js'
 
 interface Frozen {
   readonly mountPoint: string
@@ -17,6 +17,7 @@ export const stall: Fault<Frozen> = {
   capabilities: ['sys_admin', 'dac_read_search'],
   foresee(plan) {
     const { mountPoint, type } = placeOf(plan)
+    needSysAdmin('stall')
     return {
       does: [
         `freezes ${mountPoint} (${type}): every write to it waits, and whoever waits cannot be killed (fsfreeze --freeze)`,
