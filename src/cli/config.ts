@@ -5,7 +5,6 @@
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
-import { z } from 'zod'
 import { UsageError } from '../errors.js'
 import { VIOLATION_SEVERITY, type ViolationKind } from '../oracle/violation.js'
 import { renderGrid } from '../report/grid.js'
@@ -13,6 +12,7 @@ import type { KnownFailure } from '../report/known.js'
 import { percent } from '../report/words.js'
 import { readTextFile } from '../scenario/text-file.js'
 import { parseYaml } from '../scenario/yaml.js'
+import { z } from '../vendor/zod.js'
 import {
   parseConfidence,
   parseCount,

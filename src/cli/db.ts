@@ -26,7 +26,7 @@ const READ: OpenOptions = { readOnly: true }
 /** A visitor sets no room aside: that is for the program that the database belongs to. */
 const WRITE: OpenOptions = { reserveSize: 0 }
 
-const DB_COMMANDS: Readonly<Record<string, Command>> = {
+export const DB_COMMANDS: Readonly<Record<string, Command>> = {
   get: {
     arguments: 'KEY',
     about: 'print the value of a key',

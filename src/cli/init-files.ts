@@ -5,8 +5,11 @@ import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import { percent } from '../report/words.js'
 
-/** The package's own templates: as far away from dist/cli as from src/cli. */
-const TEMPLATES = fileURLToPath(new URL('../../templates/', import.meta.url))
+/** Not compiled: as far away from dist/cli as from src/cli. */
+const TEMPLATES = fileURLToPath(new URL('../../src/cli/templates/', import.meta.url))
+
+/** Where editors find the JSON Schema of the config, once the package is installed. */
+const SCHEMA = 'node_modules/lightning-chaos/dist/config.schema.json'
 
 /** Where the check is to run. */
 export const CI_SERVICES = {
@@ -36,11 +39,10 @@ export interface ProjectFile {
   readonly about: string
 }
 
-/** @param schema where editors find the JSON Schema of the config */
-export function configFile(file: string, answers: Answers, schema: string): ProjectFile {
+export function configFile(file: string, answers: Answers): ProjectFile {
   const { target, scenarios, gate, seed } = answers
   const line = (key: string, value: unknown) => stringify({ [key]: value }).trimEnd()
-  const text = `# yaml-language-server: $schema=${schema}
+  const text = `# yaml-language-server: $schema=${SCHEMA}
 # What 'lightning-chaos run' does. The command line and the environment (LIGHTNING_CHAOS_GATE and so on) come before it.
 
 # what is tested: a bundled database, or a target file, which says how it is started and what it promises

@@ -1,14 +1,17 @@
 /** From an empty directory to a verdict. */
+import { readdirSync } from 'node:fs'
 import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { execa } from 'execa'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { BIN, cli, IDENTITIES } from '../testing/cli.js'
+import { BIN, cli, IDENTITIES, ROOT } from '../testing/cli.js'
 import { freshPath } from '../testing/directory.js'
 
 const ordinary = IDENTITIES.at(-1)!
 const CONFIG = 'lightning-chaos.config.yaml'
+/** Of the built-in scenarios. */
+const families = readdirSync(path.join(ROOT, 'scenarios')).sort()
 
 /** A directory of a user, with what is there already: directories end with a slash. */
 async function project(...names: readonly string[]): Promise<string> {
@@ -57,15 +60,16 @@ test('the options are the answers, and are in the config', async () => {
   const { exitCode, stderr } = await cli(['init', ...args, '--ci', 'none'], { cwd })
   expect({ exitCode, stderr }).toEqual({
     exitCode: 2,
-    stderr:
-      "error: no scenario matches '*/chmod*'\nhint: there is diskfull, permissions; lightning-chaos list shows every scenario\n",
+    stderr: `error: no scenario matches '*/chmod*'\nhint: there is ${families.join(', ')}; lightning-chaos list shows every scenario\n`,
   })
   args[3] = 'diskfull/open,*/own*'
   const more = ['--ci', 'none', '--gate', '99.5', '--seed', '7']
   expect((await cli(['init', ...args, ...more], { cwd })).exitCode).toBe(0)
   expect(await files(cwd)).toEqual([CONFIG])
   const text = await readFile(path.join(cwd, CONFIG), 'utf8')
-  expect(text).toMatch(/^# yaml-language-server: \$schema=https:\/\/\S+\/dist\/config\.schema\.json\n/)
+  expect(text).toMatch(
+    /^# yaml-language-server: \$schema=node_modules\/lightning-chaos\/dist\/config\.schema\.json\n/,
+  )
   expect(parse(text)).toEqual({
     target: 'lightning',
     scenarios: ['diskfull/open', '*/own*'],
@@ -133,31 +137,37 @@ test('with nobody to ask, it says which options are missing', async () => {
   const cwd = await project()
   expect(await cli(['init', '--ci', 'none'], { cwd })).toMatchObject({
     exitCode: 2,
-    stderr:
-      'error: there is no terminal to ask in, and no --target, --scenarios\nhint: --yes takes --target ./chaos/target.yaml --scenarios diskfull,permissions\n',
+    stderr: `error: there is no terminal to ask in, and no --target, --scenarios\nhint: --yes takes --target ./chaos/target.yaml --scenarios ${families.join(',')}\n`,
   })
   expect(await files(cwd)).toEqual([])
 })
 
+/** A question, with its usual answer in brackets. */
+const QUESTION = /\?[^?\n]*\([^)]*\) /g
+
 describe('in a terminal', () => {
-  async function dialogue(cwd: string, input: string) {
+  /** @param answers each is typed when its question is there, and not before: what comes too early is lost */
+  async function dialogue(cwd: string, answers: readonly string[]) {
     const command = `stty rows 40 cols 200; exec ${process.execPath} ${BIN} init`
-    const argv = ['--quiet', '--return', '--command', command, '/dev/null']
-    const { exitCode, stdout } = await execa('script', argv, {
-      cwd,
-      reject: false,
-      input,
-      env: { TERM: 'xterm', CI: '' },
+    const argv = ['--quiet', '--return', '--flush', '--command', command, '/dev/null']
+    const script = execa('script', argv, { cwd, reject: false, env: { TERM: 'xterm', CI: '' } })
+    let shown = ''
+    let asked = 0
+    script.stdout.on('data', (chunk: Buffer) => {
+      shown += chunk
+      const questions = shown.match(QUESTION)?.length ?? 0
+      for (; asked < questions; asked += 1) script.stdin.write(answers[asked] ?? '\n')
     })
+    const { exitCode, stdout } = await script
     return { exitCode, stdout }
   }
 
   test('it asks three questions, again where an answer makes no sense, and before it overwrites', async () => {
     const cwd = await project('chaos/', 'chaos/ci.sh', '.gitlab-ci.yml')
-    const { exitCode, stdout } = await dialogue(cwd, '\ndiskful\ndiskfull/open\nshell\nn\n')
+    const { exitCode, stdout } = await dialogue(cwd, ['\n', 'diskful\n', 'diskfull/open\n', 'shell\n', 'n\n'])
     expect(exitCode).toBe(0)
     expect(stdout).toContain('did you mean diskfull?')
-    expect(stdout.match(/\?[^?\n]*\([^)]*\) /g)).toHaveLength(5)
+    expect(stdout.match(QUESTION)).toHaveLength(5)
     expect(stdout).toMatch(/kept +chaos\/ci\.sh/)
     expect(await readFile(path.join(cwd, 'chaos/ci.sh'), 'utf8')).toBe('theirs\n')
     expect(parse(await readFile(path.join(cwd, CONFIG), 'utf8'))).toMatchObject({
@@ -167,11 +177,11 @@ describe('in a terminal', () => {
   })
 
   test.each([
-    ['Ctrl-C', '\n\x03', 130],
-    ['Ctrl-D', '\n\x04', 2],
-  ])('%s writes nothing', async (_, input, code) => {
+    ['Ctrl-C', '\x03', 130],
+    ['Ctrl-D', '\x04', 2],
+  ])('%s writes nothing', async (_, key, code) => {
     const cwd = await project()
-    expect((await dialogue(cwd, input)).exitCode).toBe(code)
+    expect((await dialogue(cwd, ['\n', key])).exitCode).toBe(code)
     expect(await files(cwd)).toEqual([])
   })
 })

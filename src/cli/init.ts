@@ -6,7 +6,8 @@ import { HostError, UsageError } from '../errors.js'
 import { replaceFile } from '../results/files.js'
 import { whenMissing } from '../results/folder.js'
 import { asOwner } from '../results/owner.js'
-import { builtinScenarios, selectScenarios } from '../scenario/load.js'
+import { selectScenarios } from '../scenario/load.js'
+import { BUILTIN_DIRECTORY, familiesOf, namesIn } from '../scenario/names.js'
 import { nearest } from '../scenario/nearest.js'
 import { resolveTarget } from '../target/resolve.js'
 import { CONFIG_FILE } from './config.js'
@@ -53,7 +54,7 @@ export async function init(options: InitOptions, screen: Screen): Promise<void> 
     const answers = await settle(options, person)
     const { version } = toolPackage()
     const files = [
-      configFile(CONFIG_FILE, answers, await schemaLocation(version)),
+      configFile(CONFIG_FILE, answers),
       ...(await missingTarget(answers.target)),
       ...(answers.ci === 'none' ? [] : [await ciFile(answers.ci, version)]),
     ]
@@ -73,7 +74,7 @@ export async function init(options: InitOptions, screen: Screen): Promise<void> 
 }
 
 async function settle(options: InitOptions, person: Person | undefined): Promise<Answers> {
-  const families = new Set((await builtinScenarios()).map(({ name }) => name.split('/')[0]!))
+  const families = familiesOf(await namesIn(BUILTIN_DIRECTORY))
   const target: Question<string> = {
     option: 'target',
     text: 'What is tested: a target file (made where it is not there), lightning, or sqlite?',
@@ -83,7 +84,7 @@ async function settle(options: InitOptions, person: Person | undefined): Promise
   const scenarios: Question<string[]> = {
     option: 'scenarios',
     text: 'Which scenarios?',
-    usual: [...families].join(','),
+    usual: families.join(','),
     check: checkScenarios,
   }
   const ci: Question<Answers['ci']> = {
@@ -154,14 +155,6 @@ async function missingTarget(target: string): Promise<ProjectFile[]> {
   if (!isTargetFile(target) || (await isThere(target))) return []
   const [file, adapter] = await targetFiles(target)
   return (await isThere(adapter.path)) ? [file] : [file, adapter]
-}
-
-/** The installed package has it; else it is where npx takes the package from. */
-async function schemaLocation(version: string): Promise<string> {
-  const installed = 'node_modules/lightning-chaos/dist/config.schema.json'
-  return (await isThere(installed))
-    ? installed
-    : `https://unpkg.com/lightning-chaos@${version}/dist/config.schema.json`
 }
 
 /**

@@ -200,6 +200,17 @@ function program(): Command {
       process.exitCode = await selftest({ ...options, names }, await screen())
     })
 
+  root
+    .command('complete')
+    .description('print what makes a shell complete commands: source <(lightning-chaos complete bash)')
+    .argument('<shell>', 'bash, zsh or fish')
+    .argument('[words...]', 'after --, and of the shell itself: what to complete')
+    .action(async (shell: string) => {
+      const { complete } = await import('./complete.js')
+      const [mark, ...words] = process.argv.slice(3)
+      await complete(root, mark === '--' ? { words } : { shell })
+    })
+
   declareDrills(root, screen, reporterOptions)
 
   const target = root.command('target').description('work on a target')

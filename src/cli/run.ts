@@ -6,13 +6,10 @@ import { ExitCode, UsageError } from '../errors.js'
 import type { Event } from '../history/events.js'
 import type { Baseline } from '../report/baseline.js'
 import type { KnownFailure } from '../report/known.js'
-import { estimate, lastMeans } from '../report/rates.js'
-import type { PlannedScenario, Shard } from '../report/result.js'
-import { cutShards } from '../report/shards.js'
-import { plural } from '../report/words.js'
+import { estimate } from '../report/rates.js'
 import { checkDirectory, checkFile } from '../results/files.js'
 import { KEPT } from '../results/folder.js'
-import { readBaseline, readRates } from '../results/read.js'
+import { readBaseline } from '../results/read.js'
 import { Host } from '../sandbox/host.js'
 import type { Isolation } from '../sandbox/isolation.js'
 import { type Selected, selectScenarios } from '../scenario/load.js'
@@ -26,6 +23,7 @@ import { keepResult } from './keep-result.js'
 import { DEFAULT_LIMITS, limitsOf, type ReporterChoice, type ShardChoice, type TrialId } from './options.js'
 import { openOutputs } from './outputs.js'
 import { toolPackage } from './package.js'
+import { ourPart, shardSentence } from './part.js'
 import { createProgress, type Verbosity } from './progress.js'
 import type { Screen } from './screen.js'
 import { withStopSignal } from './stop-signal.js'
@@ -139,16 +137,20 @@ async function execute(selected: readonly Selected[], options: Settings, screen:
   return await withStopSignal(async (signal) => {
     const result = await inHost(options, async (host) => {
       const settings = campaign(selected, options, baseline)
-      const part = await ourPart(settings, options)
+      const { shard, isOurs, ours, meanMs } = await ourPart(
+        settings.scenarios.map(({ name, trials }) => ({ name, trials: settings.trials ?? trials })),
+        calledTarget(options),
+        options.shard,
+      )
       const pace = Math.min(options.workers, host.mostWorkers) / options.repeatEach
-      const expected = options.trial === undefined ? estimate(part.meanMs, part.ours, pace) : undefined
-      if (part.shard !== undefined && !options.quiet) screen.err.write(`${shardSentence(part)}\n`)
+      const expected = options.trial === undefined ? estimate(meanMs, ours, pace) : undefined
+      if (shard !== undefined && !options.quiet) screen.err.write(`${shardSentence(shard, ours)}\n`)
       const progress = await createProgress(screen.err, verbosityOf(options), expected)
       try {
         return await runCampaign(host, {
           ...settings,
-          shard: part.shard,
-          isOurs: part.isOurs,
+          shard,
+          isOurs,
           target,
           keep,
           signal,
@@ -180,45 +182,6 @@ async function inHost<T>({ isolation }: CommonOptions, use: (host: Host) => Prom
 /** What the user called the target. */
 function calledTarget({ target, targetCmd }: TargetChoice): string {
   return targetCmd ?? target ?? DEFAULT_TARGET
-}
-
-/** The trials that are to be done here, and what is known of their time. */
-interface Part {
-  readonly shard: Shard | undefined
-  readonly isOurs: ((scenario: string, index: number) => boolean) | undefined
-  readonly ours: readonly PlannedScenario[]
-  readonly meanMs: ((scenario: string) => number) | undefined
-}
-
-/** @throws UsageError where there is nothing to do for a shard */
-async function ourPart({ scenarios, trials }: ReturnType<typeof campaign>, options: Settings): Promise<Part> {
-  const planned = scenarios.map((scenario) => ({ name: scenario.name, trials: trials ?? scenario.trials }))
-  const called = calledTarget(options)
-  const rates = await readRates().catch(() => []) // an estimate is not worth an error
-  const meanMs = lastMeans(rates, called, planned)
-  if (!options.shard || options.shard.total === 1) {
-    return { shard: undefined, isOurs: undefined, ours: planned, meanMs }
-  }
-  const { index, total } = options.shard
-  const all = planned.reduce((sum, each) => sum + each.trials, 0)
-  if (total > all) {
-    throw new UsageError(`${total} shards for ${plural(all, 'trial')}: some would have nothing to do`, {
-      hint: 'use fewer shards, or more trials: --trials N',
-    })
-  }
-  const shardOf = cutShards(planned, total, meanMs)
-  const isOurs = (scenario: string, trial: number) => shardOf(scenario, trial) === index
-  const count = ({ name, trials: n }: PlannedScenario) =>
-    Array.from({ length: n }, (_, trial) => trial).filter((trial) => isOurs(name, trial)).length
-  const ours = planned.map((each) => ({ name: each.name, trials: count(each) }))
-  return { shard: { ...options.shard, called, planned }, isOurs, ours, meanMs }
-}
-
-/** 'shard 2/4 (CI_NODE_INDEX and CI_NODE_TOTAL): 52 of 208 trials'. */
-function shardSentence({ shard, ours }: Part): string {
-  const { index, total, from, planned } = shard!
-  const sum = (some: readonly PlannedScenario[]) => some.reduce((n, { trials }) => n + trials, 0)
-  return `shard ${index}/${total} (${from}): ${sum(ours)} of ${plural(sum(planned), 'trial')}`
 }
 
 /** What the options say of the run itself. */

@@ -42,7 +42,6 @@ describe('engineShard', () => {
     ['GitLab has a job without parallel', { GITLAB_CI: 'true', CI_NODE_TOTAL: '1' }],
     ['CircleCI has one node', { CIRCLECI: 'true', CIRCLE_NODE_INDEX: '0', CIRCLE_NODE_TOTAL: '1' }],
     ['another service uses the names of GitLab', { CI_NODE_INDEX: '1', CI_NODE_TOTAL: '4' }],
-    ['nobody says how many pods there are', { JOB_COMPLETION_INDEX: '2' }],
     [
       'variables are empty',
       { JOB_COMPLETION_INDEX: '', LIGHTNING_CHAOS_JOB_TOTAL: '', SLURM_ARRAY_TASK_ID: '' },
@@ -56,6 +55,11 @@ describe('engineShard', () => {
       'no number',
       { GITLAB_CI: 'true', CI_NODE_INDEX: 'x', CI_NODE_TOTAL: '4' },
       "CI_NODE_INDEX: found 'x', expected a whole number",
+    ],
+    [
+      'a pod that is not told how many there are',
+      { JOB_COMPLETION_INDEX: '2' },
+      'JOB_COMPLETION_INDEX is set, but not LIGHTNING_CHAOS_JOB_TOTAL, which says of how many',
     ],
     [
       'a number too high',

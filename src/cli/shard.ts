@@ -61,10 +61,13 @@ export const SHARD_VARIABLES: readonly string[] = [
  * @throws UsageError where what it says makes no sense
  */
 export function engineShard(environment: Environment): ShardChoice | undefined {
-  const engine = ENGINES.find(
-    ({ index, total, mark }) => environment[index] && environment[total] && (!mark || environment[mark]),
-  )
+  const engine = ENGINES.find(({ index, mark }) => environment[index] && (!mark || environment[mark]))
   if (engine === undefined) return environment[SLURM.id] ? slurmShard(environment) : undefined
+  if (!environment[engine.total]) {
+    throw new UsageError(`${engine.index} is set, but not ${engine.total}, which says of how many`, {
+      hint: `set it as well; --no-shard runs everything`,
+    })
+  }
   const index = whole(environment, engine.index) - engine.first + 1
   return checked(index, whole(environment, engine.total), `${engine.index} and ${engine.total}`)
 }

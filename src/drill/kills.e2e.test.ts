@@ -53,7 +53,7 @@ describe.skipIf(NO_GROUND !== undefined)(`kills (${NO_GROUND ?? 'root'})`, () =>
 
   test.each(Object.entries(FAULTS))('%s', { timeout: 60_000 + KILLS * 15_000 }, async (fault, options) => {
     const drilled = options({ ground, pid: service.pid! })
-    const argv = ['drill', fault, ...drilled, '--for', '400ms', '--yes', '--state', ground.state]
+    const argv = ['drill', fault, ...drilled, '--for', '1s', '--yes', '--state', ground.state]
     const whole = host()
     const length = await undisturbed(argv)
     /** How often something was left to undo when the kill came. */
@@ -64,7 +64,7 @@ describe.skipIf(NO_GROUND !== undefined)(`kills (${NO_GROUND ?? 'root'})`, () =>
       const moment =
         kill % 2 === 0
           ? { afterMs: ((kill + Math.random()) / KILLS) * length }
-          : { armedMs: Math.random() * 500 }
+          : { armedMs: Math.random() * 200 }
       const { mark, wasActive } = await killOnce(argv, victim, moment)
       if (wasActive) active += 1
       // whichever of the two is left does it, unasked

@@ -8,6 +8,7 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { errnoName, errnoNumber } from '../errno.js'
 import { CommandError, command } from '../sandbox/command.js'
+import type { ErrorTrace } from './error-trace.js'
 
 const MOUNT_POINT = '/sys/kernel/tracing'
 export const INSTANCES = path.join(MOUNT_POINT, 'instances')
@@ -22,7 +23,8 @@ export const INSTANCE_PREFIX = 'lightning-chaos-'
  * Most changes of a trace wait some 30 ms for the kernel to be done with the old one, with nothing to compute: they go
  * on beside the trial, one after the other, and who needs one waits for it.
  */
-export class KernelTrace {
+export class KernelTrace implements ErrorTrace {
+  readonly name = 'kernel trace'
   readonly #directory: string
   readonly #hostProc: string
   #changed: Promise<void> = Promise.resolve()
@@ -75,14 +77,12 @@ export class KernelTrace {
     await this.#changed
   }
 
-  /** Starts counting the calls that fail with one of the errors. */
   async arm(errnos: readonly string[]): Promise<void> {
     this.#change(`${EVENT}/filter`, errnos.map((errno) => `ret == -${errnoNumber(errno)}`).join(' || '))
     this.#change(`${EVENT}/enable`, '1')
     await this.#changed
   }
 
-  /** @returns how often each error was seen since `arm` */
   async disarm(): Promise<ReadonlyMap<string, number>> {
     this.#change(`${EVENT}/enable`, '0')
     await this.#changed

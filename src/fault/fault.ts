@@ -11,6 +11,7 @@ export type ParameterSpec =
   | { readonly type: 'size'; readonly default: number; readonly about: string }
   | { readonly type: 'count'; readonly default: number; readonly about: string }
   | { readonly type: 'boolean'; readonly default: boolean; readonly about: string }
+  | { readonly type: 'text'; readonly default: string; readonly about: string }
   | {
       readonly type: 'choice'
       readonly choices: readonly [string, ...string[]]
@@ -28,6 +29,8 @@ export interface FaultWorld {
   readonly targetPid: number | undefined
   /** Wraps a command so that it runs with the target's identity. */
   readonly asTarget: AsTarget
+  /** Of what the fault draws at random: the trial's seed, and another one for each fault of it. */
+  readonly seed: string
 }
 
 /** A fault that is on. */
@@ -38,6 +41,10 @@ export interface ActiveFault {
   readonly blocks?: 'files' | 'directory' | undefined
   /** Set where it takes the permission to read away as well. */
   readonly stopsReads?: boolean
+  /** The names, one of which proves that it was there, where that depends on its parameters. */
+  readonly errnos?: readonly string[]
+  /** How often it acted on the target's own operations, by such a name, where it sees that itself: direct evidence. */
+  seen?(): Promise<ReadonlyMap<string, number>>
   /** Tries, as the target, what the fault forbids: the error that it got, or undefined where nothing stopped it. */
   probe(): Promise<ProbeResult | undefined>
   /** Takes the fault away again; says in words what was undone. */
@@ -48,7 +55,7 @@ export interface FaultKind {
   readonly kind: string
   readonly title: string
   readonly family: FaultFamily
-  /** Error names, one of which proves that the fault was there: 'ENOSPC'. */
+  /** Names of errors ('ENOSPC') or of what it does otherwise ('slow'), one of which proves that the fault was there. */
   readonly errnos: readonly string[]
   /** The error kinds that a refusal may carry while the fault is on. */
   readonly refusals: readonly ErrorKind[]
@@ -58,5 +65,9 @@ export interface FaultKind {
   readonly parameters: Readonly<Record<string, ParameterSpec>>
   /** Set where the fault can only be healed while no target runs (the volume has to be mounted again). */
   readonly healsStopped?: boolean
+  /** Set where the fault can only be injected while no target runs. */
+  readonly injectsStopped?: boolean
+  /** Set where the fault sees by itself what it does to the target, so that nothing else has to watch. */
+  readonly seesItself?: boolean
   inject(world: FaultWorld, parameters: Parameters): Promise<ActiveFault>
 }

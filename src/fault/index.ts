@@ -1,5 +1,16 @@
 import { ballast, inodes, thin } from './ballast.js'
 import type { FaultKind } from './fault.js'
+import {
+  bitRot,
+  fsyncgate,
+  interruption,
+  ioError,
+  lostSync,
+  powerCut,
+  slow,
+  spaceError,
+  tornWrite,
+} from './glass.js'
 import { fileSize, qgroup } from './limits.js'
 import { chmod, chown, immutable } from './permissions.js'
 import { fsError, readOnlyMount } from './read-only.js'
@@ -16,4 +27,13 @@ export const FAULTS: readonly [FaultKind, ...FaultKind[]] = [
   immutable,
   readOnlyMount,
   fsError,
+  ioError,
+  spaceError,
+  interruption,
+  slow,
+  tornWrite,
+  bitRot,
+  fsyncgate,
+  lostSync,
+  powerCut,
 ]

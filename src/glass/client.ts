@@ -1,7 +1,7 @@
 /** The tool's side of the commands: see commands.ts. */
 import { type FileHandle, open } from 'node:fs/promises'
 import { InternalError } from '../errors.js'
-import type { Command, CutAnswer, Rot, RotAnswer, State } from './commands.js'
+import type { Added, Command, CutAnswer, State } from './commands.js'
 import type { Rule } from './rules.js'
 
 /** Largest answer, in bytes. */
@@ -15,12 +15,16 @@ export class GlassClient {
     this.#control = control
   }
 
-  /** Puts these rules in the place of those that are on; none heals everything. @param seed of what is drawn at random */
-  async rules(rules: readonly Rule[], seed: string): Promise<void> {
-    await this.#say({ command: 'rules', rules, seed })
+  /** Puts a rule beside those that are on. @param seed of what is drawn at random @returns its number */
+  async add(rule: Rule, seed: string): Promise<number> {
+    return ((await this.#say({ command: 'add', rule, seed })) as Added).number
   }
 
-  /** Counts errors, and operations, from now on. */
+  async remove(number: number): Promise<void> {
+    await this.#say({ command: 'remove', number })
+  }
+
+  /** Counts errors from now on. */
   async watch(): Promise<void> {
     await this.#say({ command: 'watch' })
   }
@@ -37,11 +41,6 @@ export class GlassClient {
   /** Loses the page cache. */
   async evict(): Promise<void> {
     await this.#say({ command: 'evict' })
-  }
-
-  /** Lets blocks at rest go bad, in files that the glob fits. */
-  async rot(path: string, how: Rot, blocks: number, seed: string): Promise<RotAnswer> {
-    return (await this.#say({ command: 'rot', path, how, blocks, seed })) as RotAnswer
   }
 
   /** Has the trace written to its file as far as it goes. */

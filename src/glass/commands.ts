@@ -5,8 +5,10 @@
 import type { Rule } from './rules.js'
 
 export type Command =
-  /** These rules, and no others, from now on. What hangs goes on. */
-  | { readonly command: 'rules'; readonly rules: readonly Rule[]; readonly seed: string }
+  /** One rule more. @see Added */
+  | { readonly command: 'add'; readonly rule: Rule; readonly seed: string }
+  /** One rule less. What it holds up goes on. */
+  | { readonly command: 'remove'; readonly number: number }
   /** Counts errors from now on. */
   | { readonly command: 'watch' }
   | { readonly command: 'state' }
@@ -14,27 +16,21 @@ export type Command =
   | { readonly command: 'cut' }
   /** The page cache is lost, and with it what a failed sync left there alone. */
   | { readonly command: 'evict' }
-  /** Blocks at rest go bad, in files that a glob fits. */
-  | {
-      readonly command: 'rot'
-      readonly path: string
-      readonly how: Rot
-      readonly blocks: number
-      readonly seed: string
-    }
   /** The trace is on disk as far as it goes. */
   | { readonly command: 'flush' }
 
-const ROTS = ['flip', 'zeros', 'stale', 'misdirect'] as const
-export type Rot = (typeof ROTS)[number]
-
 export interface State {
-  /** Of each rule: operations that fitted, and those it acted on. */
-  readonly rules: readonly { readonly met: number; readonly acted: number }[]
+  /** Of each rule that is on, by its number: operations that fitted, and those it acted on. */
+  readonly rules: Readonly<Record<number, { readonly met: number; readonly acted: number }>>
   /** Operations on the target's files that were answered with an error since `watch`, by its name. */
   readonly errors: Readonly<Record<string, number>>
-  /** Operations on the target's files since `watch`. */
+  /** Operations on the target's files since the power was cut last. */
   readonly operations: number
+}
+
+/** The number that a rule was given. */
+export interface Added {
+  readonly number: number
 }
 
 /** What a power cut took: files that lost content, and names that are as they were. */
@@ -43,9 +39,4 @@ export interface CutAnswer {
   readonly names: number
 }
 
-export interface RotAnswer {
-  /** Path and offset in bytes of each block. */
-  readonly blocks: readonly { readonly path: string; readonly offset: number }[]
-}
-
-export type Answer = { readonly ok: true } | { readonly error: string } | State | CutAnswer | RotAnswer
+export type Answer = { readonly ok: true } | { readonly error: string } | State | Added | CutAnswer

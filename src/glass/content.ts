@@ -223,19 +223,6 @@ export class Content {
     return [...this.#taken(0)].filter((index) => this.#get(index) > 0)
   }
 
-  /** Changes a block where it lies, now and after a power cut alike: what rot does. `change` gets its bytes. */
-  rot(index: number, change: (bytes: Buffer) => void): void {
-    const bytes = Buffer.alloc(BLOCK)
-    const current = this.#get(index)
-    for (const block of [current, this.#before.get(index) ?? HOLE]) {
-      if (block <= 0) continue
-      this.#store.read(block, 0, bytes, 0, BLOCK)
-      change(bytes)
-      if (block === current) bytes.fill(0, Math.max(0, Math.min(BLOCK, this.size - index * BLOCK)))
-      this.#store.write(block, 0, bytes, 0, BLOCK)
-    }
-  }
-
   /** Reads a block as it was synced last, into `into`: zeros where nothing was. */
   readSynced(index: number, into: Buffer): void {
     const block = this.#before.get(index) ?? this.#forsaken.get(index) ?? this.#get(index)

@@ -8,7 +8,7 @@ import type { FileSystem } from './file-system.js'
 import type { Inode, Moment } from './inode.js'
 import { REQUEST_HEADER as BODY, OP, OPEN, REPLY_HEADER } from './protocol.js'
 import type { Reply, Request } from './request.js'
-import type { Effect, GateForm } from './rules.js'
+import type { ActiveRule, Effect, GateForm, Rot } from './rules.js'
 
 const { EIO } = constants.errno
 /** What a disk writes as a whole, in bytes. */
@@ -21,7 +21,7 @@ export interface Scene {
   readonly reply: Reply
   readonly inode: Inode
   readonly now: Moment
-  readonly random: Random
+  readonly rule: ActiveRule
   /** The page cache no longer has what the disk has. */
   invalidate(inode: Inode): void
 }
@@ -43,6 +43,8 @@ export function apply(effect: Immediate, scene: Scene): number {
     case 'stale':
     case 'misdirect':
       return scene.request.opcode === OP.write ? rotWritten(scene, effect.do) : rotRead(scene, effect.do)
+    case 'rot':
+      return rotAtRest(scene, effect.how, effect.part)
     case 'lie':
       return 0
     case 'gate':
@@ -68,7 +70,8 @@ function writePart(scene: Scene, from: number, length: number): number {
 }
 
 function torn(scene: Scene, keep: 'prefix' | 'sectors', errno: string | undefined): number {
-  const { request, reply, random, inode } = scene
+  const { request, reply, inode } = scene
+  const { random } = scene.rule
   const length = request.u32(BODY + 16)
   const kept = keep === 'prefix' ? random.integer(0, Math.max(0, length - 1)) : 0
   if (keep === 'prefix') writePart(scene, 0, kept)
@@ -87,8 +90,9 @@ function torn(scene: Scene, keep: 'prefix' | 'sectors', errno: string | undefine
   return 8
 }
 
-function rotWritten(scene: Scene, how: 'flip' | 'zeros' | 'stale' | 'misdirect'): number {
-  const { request, reply, inode, random } = scene
+function rotWritten(scene: Scene, how: Rot): number {
+  const { request, reply, inode } = scene
+  const { random } = scene.rule
   const offset = request.u64(BODY + 8)
   const length = request.u32(BODY + 16)
   const data = request.bytes.subarray(DATA, DATA + length)
@@ -107,22 +111,45 @@ function rotWritten(scene: Scene, how: 'flip' | 'zeros' | 'stale' | 'misdirect')
   return 8
 }
 
-function rotRead(scene: Scene, how: 'flip' | 'zeros' | 'stale' | 'misdirect'): number {
-  const { request, reply, inode, random } = scene
+function rotRead(scene: Scene, how: Rot): number {
   const result = perform(scene)
-  if (result <= 0) return result
-  const offset = request.u64(BODY + 8)
-  const data = reply.bytes.subarray(REPLY_HEADER, REPLY_HEADER + result)
-  if (how === 'flip') flip(data, random)
-  if (how === 'zeros') data.fill(0)
-  if (how === 'stale') readStale(inode.content!, offset, data)
-  if (how === 'misdirect') {
-    const elsewhere = otherBlock(inode.content!, offset, random)
-    const from = elsewhere === undefined ? offset : elsewhere + (offset % BLOCK)
-    const length = Math.max(0, Math.min(result, inode.content!.size - from))
-    if (elsewhere !== undefined) inode.content!.read(from, length, reply.bytes, REPLY_HEADER)
+  if (result > 0) rotAnswer(scene, how, 0, result, scene.rule.random)
+  return result
+}
+
+/** Whether a block is bad, and how, depends on the seed and the block alone. */
+function rotAtRest(scene: Scene, how: Rot, part: number): number {
+  const result = perform(scene)
+  const offset = scene.request.u64(BODY + 8)
+  for (let at = 0; at < result; ) {
+    const index = Math.floor((offset + at) / BLOCK)
+    const end = Math.min(result, (index + 1) * BLOCK - offset)
+    const chance = scene.rule.chanceOf(scene.inode, index)
+    if (chance.chance(part)) rotAnswer(scene, how, at, end, chance)
+    at = end
   }
   return result
+}
+
+/** Spoils what a read is about to answer, from byte `from` of it to before `to`. */
+function rotAnswer(
+  { request, reply, inode }: Scene,
+  how: Rot,
+  from: number,
+  to: number,
+  random: Random,
+): void {
+  const content = inode.content!
+  const offset = request.u64(BODY + 8) + from
+  const data = reply.bytes.subarray(REPLY_HEADER + from, REPLY_HEADER + to)
+  if (how === 'flip') flip(data, random)
+  if (how === 'zeros') data.fill(0)
+  if (how === 'stale') readStale(content, offset, data)
+  if (how !== 'misdirect') return
+  const elsewhere = otherBlock(content, offset, random)
+  if (elsewhere === undefined) return
+  const other = elsewhere + (offset % BLOCK)
+  content.read(other, Math.max(0, Math.min(data.length, content.size - other)), data, 0)
 }
 
 function readStale(content: Content, offset: number, data: Buffer): void {
@@ -135,14 +162,14 @@ function readStale(content: Content, offset: number, data: Buffer): void {
 }
 
 /** Changes one bit. */
-export function flip(data: Buffer, random: Random): void {
+function flip(data: Buffer, random: Random): void {
   if (data.length === 0) return
   const at = random.integer(0, data.length - 1)
   data[at]! ^= 1 << random.integer(0, 7)
 }
 
 /** Where another block of the file begins, of those that hold data; undefined where there is no other. */
-export function otherBlock(content: Content, offset: number, random: Random): number | undefined {
+function otherBlock(content: Content, offset: number, random: Random): number | undefined {
   const own = Math.floor(offset / BLOCK)
   const others = content.dataBlocks().filter((index) => index !== own)
   return others.length === 0 ? undefined : random.pick(others as [number, ...number[]]) * BLOCK

@@ -5,13 +5,12 @@
 import { readFileSync } from 'node:fs'
 import { constants } from 'node:os'
 import { errnoName } from '../errno.js'
-import { random } from '../workload/random.js'
 import { attributesAnswer, entryAnswer, openAnswer } from './answers.js'
-import { BLOCK, type Blocks } from './blocks.js'
-import type { Answer, Command, Rot, State } from './commands.js'
-import { apply, flip, otherBlock } from './effects.js'
+import type { Blocks } from './blocks.js'
+import type { Answer, Command, State } from './commands.js'
+import { apply } from './effects.js'
 import { FileSystem, NO_REPLY } from './file-system.js'
-import { Inode, type Moment, pathOf } from './inode.js'
+import { Inode, type Moment } from './inode.js'
 import { entryNotice, inodeNotice } from './notices.js'
 import {
   REQUEST_HEADER as BODY,
@@ -24,9 +23,9 @@ import {
   TYPE,
 } from './protocol.js'
 import { Reply, Request } from './request.js'
-import { type ActiveRule, globPattern, Rules } from './rules.js'
+import { type ActiveRule, Rules } from './rules.js'
 import type { TraceWriter } from './trace.js'
-import { TARGET_DIRECTORY, Tree } from './tree.js'
+import { Tree } from './tree.js'
 
 const { EINTR, EINVAL, EPERM } = constants.errno
 
@@ -72,8 +71,10 @@ export class Glass {
   readonly #tree: Tree
   readonly #fileSystem: FileSystem
   readonly #control: Inode
-  #rules: Rules
+  readonly #rules: Rules
   #waiting: Waiting[] = []
+  /** When it will be called next, as far as it asked for that: milliseconds since 1970. */
+  #wakesAt = 0
   /** Inodes whose pages the kernel is to forget, once the operation that is under way has been answered. */
   readonly #stale = new Set<Inode>()
   readonly #errors = new Map<number, number>()
@@ -87,7 +88,7 @@ export class Glass {
     this.#control = new Inode(CONTROL, TYPE.regular | 0o600, options.owner, now, options.blocks, {
       isTargets: false,
     })
-    this.#rules = new Rules([], '', this.#tree)
+    this.#rules = new Rules(this.#tree)
   }
 
   /** Handles the request of so many bytes. @returns bytes of the reply; 0 where there is none, yet or at all */
@@ -119,8 +120,18 @@ export class Glass {
       const result = isDead ? -EINTR : waiting.answer(momentOf(time))
       return this.#end(request, result, waiting.rule, time)
     }
-    if (this.#waiting.some(({ interrupted }) => interrupted)) this.#options.wakeAfter(INTERRUPTED_MS)
+    this.#wakeForNext(time)
     return 0
+  }
+
+  /** Has itself called when the next one is due, unless that is seen to. */
+  #wakeForNext(time: number): void {
+    const due = Math.min(
+      ...this.#waiting.map((each) => (each.interrupted ? time + INTERRUPTED_MS : each.due)),
+    )
+    if (due === Number.POSITIVE_INFINITY || (this.#wakesAt > time && this.#wakesAt <= due)) return
+    this.#wakesAt = due
+    this.#options.wakeAfter(Math.max(0, due - time))
   }
 
   #end(request: Request, result: number, rule: number, time: number): number {
@@ -147,7 +158,6 @@ export class Glass {
     if (effect.do === 'delay' || effect.do === 'hang') {
       const copy = request.copy()
       const due = effect.do === 'hang' ? Number.POSITIVE_INFINITY : time + effect.ms
-      if (effect.do === 'delay') this.#options.wakeAfter(effect.ms)
       this.#wait(copy, number, due, undefined, (then) => this.#fileSystem.perform(copy, this.reply, then))
       return 0
     }
@@ -157,7 +167,7 @@ export class Glass {
       reply: this.reply,
       inode: this.#tree.node(request.node)!,
       now,
-      random: active.random,
+      rule: active,
       invalidate: (inode) => this.#stale.add(inode),
     })
     return this.#end(request, result, number, time)
@@ -262,18 +272,25 @@ export class Glass {
 
   #obey(command: Command, notices: Buffer[]): Answer {
     switch (command.command) {
-      case 'rules':
-        this.#setRules(new Rules(command.rules, command.seed, this.#tree), notices)
+      case 'add': {
+        const number = this.#rules.add(command.rule, command.seed)
+        this.#seeWhatRulesNeed(notices)
+        return { number }
+      }
+      case 'remove':
+        this.#rules.remove(command.number)
+        this.#seeWhatRulesNeed(notices)
+        for (const waiting of this.#waiting) if (waiting.rule === command.number) waiting.due = 0
         return { ok: true }
       case 'watch':
         this.#errors.clear()
-        this.#operations = 0
         return { ok: true }
       case 'state':
         return this.#state()
       case 'cut': {
         const { files, names, inodes, entries } = this.#tree.cut()
         notices.push(...entries.map(entryNotice), ...inodes.map(inodeNotice))
+        this.#operations = 0
         return { files, names }
       }
       case 'evict':
@@ -283,8 +300,6 @@ export class Glass {
           notices.push(inodeNotice(inode))
         }
         return { ok: true }
-      case 'rot':
-        return { blocks: this.#rot(command, notices) }
       case 'flush':
         this.#options.trace?.flush()
         return { ok: true }
@@ -293,65 +308,23 @@ export class Glass {
     }
   }
 
-  /** While a rule is about reads, each has to reach us; so does each close, while one is about that. */
-  #setRules(rules: Rules, notices: Buffer[]): void {
-    const readsBefore = this.#rules.about(OP.read) !== undefined
-    const reads = rules.about(OP.read) !== undefined
-    this.#rules = rules
-    this.#fileSystem.openFlags =
-      (reads ? OPENED.directIo : OPENED.keepCache) |
-      (rules.about(OP.flush) === undefined ? OPENED.noFlush : 0)
-    if (reads || readsBefore) {
-      for (const inode of this.#tree.nodes) if (inode.content !== undefined) notices.push(inodeNotice(inode))
-    }
-    for (const waiting of this.#waiting) if (waiting.ready === undefined) waiting.due = 0
+  /** While a rule is about reads, each has to reach us, and none from the page cache; so does each close. */
+  #seeWhatRulesNeed(notices: Buffer[]): void {
+    const reads = this.#rules.about(OP.read) !== undefined
+    const readsBefore = (this.#fileSystem.openFlags & OPENED.directIo) !== 0
+    const closes = this.#rules.about(OP.flush) !== undefined
+    this.#fileSystem.openFlags = (reads ? OPENED.directIo : OPENED.keepCache) | (closes ? 0 : OPENED.noFlush)
+    if (!reads && !readsBefore) return
+    for (const inode of this.#tree.nodes) if (inode.content !== undefined) notices.push(inodeNotice(inode))
   }
 
   #state(): State {
     return {
-      rules: this.#rules.all.map(({ met, acted }) => ({ met, acted })),
+      rules: Object.fromEntries(this.#rules.all.map(({ number, met, acted }) => [number, { met, acted }])),
       errors: Object.fromEntries([...this.#errors].map(([errno, count]) => [errnoName(errno), count])),
       operations: this.#operations,
     }
   }
-
-  /** Blocks at rest go bad: as many as are asked for, of all that hold data in files that fit. */
-  #rot(
-    { path, how, blocks, seed }: Extract<Command, { command: 'rot' }>,
-    notices: Buffer[],
-  ): { path: string; offset: number }[] {
-    const pattern = globPattern(path)
-    const stream = random(seed, 'rot')
-    const candidates: { inode: Inode; path: string; index: number }[] = []
-    for (const inode of this.#tree.nodes) {
-      if (!inode.isTargets || inode.content === undefined || inode.links === 0) continue
-      const own = pathOf(inode).slice(TARGET_DIRECTORY.length + 1)
-      if (!pattern.test(own)) continue
-      for (const index of inode.content.dataBlocks()) candidates.push({ inode, path: own, index })
-    }
-    const chosen = stream.sample(Math.min(blocks, candidates.length), candidates.length)
-    return chosen.map((number) => {
-      const { inode, path: own, index } = candidates[number]!
-      rotBlock(inode, index, how, stream)
-      notices.push(inodeNotice(inode))
-      return { path: own, offset: index * BLOCK }
-    })
-  }
-}
-
-function rotBlock(inode: Inode, index: number, how: Rot, stream: ReturnType<typeof random>): void {
-  const content = inode.content!
-  const other = Buffer.alloc(BLOCK)
-  if (how === 'stale') content.readSynced(index, other)
-  if (how === 'misdirect') {
-    const from = otherBlock(content, index * BLOCK, stream) ?? index * BLOCK
-    content.read(from, Math.min(BLOCK, content.size - from), other, 0)
-  }
-  const end = Math.min(BLOCK, content.size - index * BLOCK)
-  content.rot(index, (bytes) => {
-    if (how === 'flip') flip(bytes.subarray(0, end), stream)
-    else other.copy(bytes)
-  })
 }
 
 function momentOf(ms: number): Moment {

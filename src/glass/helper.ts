@@ -37,7 +37,8 @@ export class Helper {
 
   /** Has the loop look at what is due. */
   wakeAfter(ms: number): void {
-    this.#say({ wakeAfterMs: ms })
+    // timers count whole milliseconds, and a wake that comes too early is for nothing
+    this.#say({ wakeAfterMs: Math.ceil(ms) + 1 })
   }
 
   #say(message: HelperMessage): void {

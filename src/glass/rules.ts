@@ -9,7 +9,7 @@ import type { Request } from './request.js'
 import { TARGET_DIRECTORY, type Tree } from './tree.js'
 
 /** What a program does, as a rule names it, and the requests that this is for the kernel. */
-const OPERATIONS = {
+export const OPERATIONS = {
   read: [OP.read],
   write: [OP.write],
   fsync: [OP.fsync],
@@ -48,20 +48,25 @@ export type Effect =
   | { readonly do: 'zeros' }
   | { readonly do: 'stale' }
   | { readonly do: 'misdirect' }
+  /** At rest: this part of all blocks, drawn from the seed, reads as one of the above, and always does. 0 to 1. */
+  | { readonly do: 'rot'; readonly how: Rot; readonly part: number }
   /** A sync says that all is well, and nothing is on the disk. */
   | { readonly do: 'lie' }
   /** A sync fails once, and its data is given up: what each file system makes of that. */
   | { readonly do: 'gate'; readonly form: GateForm }
 
+export const ROTS = ['flip', 'zeros', 'stale', 'misdirect'] as const
+export type Rot = (typeof ROTS)[number]
+
 /** "Can Applications Recover from fsync Failures?", ATC 2020. */
-const GATE_FORMS = ['ext4-ordered', 'ext4-journal', 'xfs', 'btrfs'] as const
+export const GATE_FORMS = ['ext4-ordered', 'ext4-journal', 'xfs', 'btrfs'] as const
 export type GateForm = (typeof GATE_FORMS)[number]
 
 export interface Rule {
   readonly operations: readonly Operation[]
   /** Of the target's files, relative to its directory: `*` stands for any characters but `/`, `**` for any, `?` for one. */
   readonly path?: string
-  /** Only what touches bytes from `from` to before `to`. */
+  /** Only what touches bytes from `from` to before `to`; what has no range is at 0. */
   readonly from?: number
   readonly to?: number
   /** Of the operations that fit: the first and the last, from 1, and every how many between them. */
@@ -82,6 +87,7 @@ export class ActiveRule {
   readonly rule: Rule
   readonly number: number
   readonly random: Random
+  readonly #seed: string
   /** How many operations fitted, and on how many it acted. */
   met = 0
   acted = 0
@@ -92,7 +98,13 @@ export class ActiveRule {
     this.rule = rule
     this.number = number
     this.random = random(seed, 'glass', number)
+    this.#seed = seed
     this.#pattern = rule.path === undefined ? undefined : globPattern(rule.path)
+  }
+
+  /** Chance that belongs to one block of one file, however often it is asked. */
+  chanceOf(inode: Inode, block: number): Random {
+    return random(this.#seed, 'glass', this.number, inode.number, block)
   }
 
   fits(operation: Operation, request: Request, paths: readonly string[]): boolean {
@@ -101,7 +113,8 @@ export class ActiveRule {
     if (this.#pattern !== undefined && !paths.some((path) => this.#pattern!.test(path))) return false
     if (rule.from === undefined && rule.to === undefined) return true
     const { offset, length } = rangeOf(request)
-    return offset < (rule.to ?? Number.POSITIVE_INFINITY) && offset + length > (rule.from ?? 0)
+    const { from = 0, to = Number.POSITIVE_INFINITY } = rule
+    return offset < to && offset + Math.max(1, length) > from
   }
 
   /** Counts an operation that fits. @returns whether the rule acts on it */
@@ -118,14 +131,35 @@ export class ActiveRule {
 
 /** The rules that are on, by the request that they are about. */
 export class Rules {
-  readonly all: readonly ActiveRule[]
+  readonly #on = new Map<number, ActiveRule>()
   readonly #byOpcode: (ActiveRule[] | undefined)[] = []
   readonly #tree: Tree
+  #next = 0
 
-  constructor(rules: readonly Rule[], seed: string, tree: Tree) {
+  constructor(tree: Tree) {
     this.#tree = tree
-    this.all = rules.map((rule, number) => new ActiveRule(rule, number, seed))
-    for (const active of this.all) {
+  }
+
+  get all(): readonly ActiveRule[] {
+    return [...this.#on.values()]
+  }
+
+  /** @returns the number of the new rule */
+  add(rule: Rule, seed: string): number {
+    const number = this.#next++
+    this.#on.set(number, new ActiveRule(rule, number, seed))
+    this.#sort()
+    return number
+  }
+
+  remove(number: number): void {
+    this.#on.delete(number)
+    this.#sort()
+  }
+
+  #sort(): void {
+    this.#byOpcode.length = 0
+    for (const active of this.#on.values()) {
       const opcodes = new Set<number>(active.rule.operations.flatMap((name) => [...OPERATIONS[name]]))
       for (const opcode of opcodes) {
         this.#byOpcode[opcode] ??= []
@@ -134,6 +168,7 @@ export class Rules {
     }
   }
 
+  /** Those that may be about such a request; undefined where there is none. */
   about(opcode: number): readonly ActiveRule[] | undefined {
     return this.#byOpcode[opcode]
   }
@@ -213,8 +248,7 @@ function rangeOf(request: Request): { readonly offset: number; readonly length: 
   }
 }
 
-/** A pattern for whole paths. */
-export function globPattern(glob: string): RegExp {
+function globPattern(glob: string): RegExp {
   const source = glob.replaceAll(/\*\*\/?|[*?]|[^*?]+/g, (part) => {
     if (part === '**/') return '(?:.*/)?'
     if (part === '**') return '.*'

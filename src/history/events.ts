@@ -50,8 +50,9 @@ type Phase = 'healthy' | 'faulted' | 'healed' | 'restarted'
 /**
  * What a fault does to the target, which decides the errors that a refusal may carry and the promises that apply.
  * `full`: no room. `read-only`: writes not permitted. `io`: the device fails, and what it failed may be lost.
+ * `errorless`: no operation fails that a target may not expect to (a power cut, a slow disk), so it has no excuse.
  */
-export type FaultFamily = 'full' | 'read-only' | 'io'
+export type FaultFamily = 'full' | 'read-only' | 'io' | 'errorless'
 
 export type Event = OperationEvent | WorldEvent
 

@@ -14,6 +14,8 @@ import {
 } from './errors.js'
 import { readFully, removeLeftover, renameDurably, syncData, syncDirectory, writeFully } from './files.js'
 import {
+  checkFrame,
+  commitOf,
   encodeFrame,
   encodeHeader,
   entryLength,
@@ -203,7 +205,17 @@ export class Log {
     if (!isLast || findFrame(fd, seed, size + 1, fileSize, lastCommit) !== undefined) {
       throw new CorruptionError(path, size, reason)
     }
+    const again = this.#frameAt(segment, size, fileSize)
+    if (again !== undefined && commitOf(again, 0) === lastCommit + 1) throw unsteady(path, size)
     this.tornTail = { file: path, offset: size, bytes: fileSize - size }
+  }
+
+  /** Reads the frame that begins at `position` once more. @returns its bytes; undefined where it is not whole */
+  #frameAt({ fd, seed }: Segment, position: number, end: number): Buffer | undefined {
+    const bytes = Buffer.allocUnsafe(end - position)
+    const filled = readFully(fd, bytes, position)
+    const length = checkFrame(bytes, 0, filled, seed, position, position + filled)
+    return typeof length === 'number' ? bytes.subarray(0, length) : undefined
   }
 
   /**
@@ -228,8 +240,8 @@ export class Log {
   }
 
   #rewrite(segment: Segment, { position, length }: FrameAt): void {
-    const bytes = Buffer.allocUnsafe(length)
-    if (readFully(segment.fd, bytes, position) < length) return
+    const bytes = this.#frameAt(segment, position, position + length)
+    if (bytes === undefined) throw unsteady(segment.path, position)
     const { error } = writeFully(segment.fd, bytes, position)
     // A file system that writes elsewhere (btrfs) may have no room for it; then syncing what is there has to do.
     if (error !== undefined && !(errorFrom(error, 'write') instanceof DiskFullError)) throw error
@@ -394,4 +406,9 @@ export class Log {
   close(): void {
     for (const segment of this.segments) segment.close()
   }
+}
+
+/** What was whole a moment ago, or broken: what is written back then would be damage that is there to stay. */
+function unsteady(path: string, position: number): CorruptionError {
+  return new CorruptionError(path, position, 'the last commit reads differently each time')
 }

@@ -106,8 +106,13 @@ export class Grace {
       this.#ledger.report('open-failed', `open with no fault on, ${this.#when}, ${how}`, at)
       return
     }
-    if (event.ok || faults.some((fault) => fault.stopsReads || fault.family === 'io')) return
-    const summary = `open failed, ${this.#when}: ${errorInWords(event.error)}`
+    const excused = faults.some((fault) =>
+      event.ok ? fault.family !== 'errorless' : fault.stopsReads || fault.family === 'io',
+    )
+    if (excused) return
+    const summary = event.ok
+      ? `open gave read-only, ${this.#when}`
+      : `open failed, ${this.#when}: ${errorInWords(event.error)}`
     this.#ledger.report('open-failed', summary, at, promisesOf('opens', faults))
   }
 

@@ -14,6 +14,8 @@
  *     lost-write, resurrected-delete over a restart    durable-acks, whatever the fault was
  *     torn-batch                                       atomic-batches, whatever the fault was
  *
+ * Under a fault of the family errorless there is no excuse for any of it.
+ *
  * Everything else is broken under every contract: no target may crash, hang, make values up or lose what it acked
  * while it keeps running.
  */
@@ -23,12 +25,18 @@ import type { Fault } from './circumstances.js'
 type Asked = 'refuses' | 'reads' | 'opens'
 
 const PROMISES: Record<Asked, Record<Fault['family'], readonly PromiseId[]>> = {
-  refuses: { full: ['refuses-when-full'], 'read-only': ['refuses-when-read-only'], io: [] },
-  reads: { full: ['reads-when-full'], 'read-only': ['reads-when-read-only'], io: ['reads-after-io-error'] },
+  refuses: { full: ['refuses-when-full'], 'read-only': ['refuses-when-read-only'], io: [], errorless: [] },
+  reads: {
+    full: ['reads-when-full'],
+    'read-only': ['reads-when-read-only'],
+    io: ['reads-after-io-error'],
+    errorless: [],
+  },
   opens: {
     full: ['opens-when-full'],
     'read-only': ['opens-read-only-files', 'opens-in-read-only-directory'],
     io: [],
+    errorless: [],
   },
 }
 

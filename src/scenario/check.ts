@@ -13,7 +13,7 @@ export interface Misfit {
 /** What the check has to know of the volumes and faults that there are. */
 export interface Kinds {
   readonly volumes: Readonly<Record<VolumeKindName, Pick<VolumeKind, 'minimumSize' | 'defaultSize'>>>
-  readonly faults: readonly Pick<FaultKind, 'kind' | 'volumes' | 'healsStopped'>[]
+  readonly faults: readonly Pick<FaultKind, 'kind' | 'volumes' | 'healsStopped' | 'injectsStopped'>[]
 }
 
 const WITH_INODES: readonly VolumeKindName[] = ['tmpfs', 'ext4', 'glass']
@@ -102,6 +102,11 @@ function checkTimeline({ timeline, volume }: Scenario, { faults }: Kinds): Misfi
           misfit(
             'fault',
             `expected a fault that works on ${volume.kind}; this one needs ${list(fault.volumes)}`,
+          )
+        if (fault?.injectsStopped && running !== 'no')
+          misfit(
+            'fault',
+            `expected a stop or a kill before it: ${fault.kind} comes only while no target runs`,
           )
         if (fault !== undefined) active.set(fault.kind, fault)
         everInjected = true

@@ -1,20 +1,15 @@
 /** Finds and reads scenarios: the built-in ones by name, the user's own by path. */
-import { readdir } from 'node:fs/promises'
 import path from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { InternalError, UsageError } from '../errors.js'
 import { FAULTS } from '../fault/index.js'
 import { VOLUMES } from '../volume/index.js'
 import { checkScenario } from './check.js'
+import { BUILTIN_DIRECTORY, familiesOf, namesIn, SUFFIX } from './names.js'
 import { nearest } from './nearest.js'
 import { type Scenario, scenarioSchema } from './schema.js'
 import { matcher } from './selector.js'
 import { readTextFile } from './text-file.js'
 import { parseYaml } from './yaml.js'
-
-/** The package's own scenarios: as far away from dist/scenario as from src/scenario. */
-const BUILTIN_DIRECTORY = fileURLToPath(new URL('../../scenarios/', import.meta.url))
-const SUFFIX = /\.ya?ml$/
 
 const checkedSchema = scenarioSchema.superRefine((scenario, context) => {
   for (const { path, text } of checkScenario(scenario, { volumes: VOLUMES, faults: FAULTS }))
@@ -28,15 +23,6 @@ const checkedSchema = scenarioSchema.superRefine((scenario, context) => {
 export async function loadScenarioFile(file: string): Promise<Scenario> {
   const text = await readTextFile(file, 'a scenario', 'lightning-chaos list shows the built-in scenarios')
   return parseYaml(file, text, checkedSchema)
-}
-
-/** Names of the scenarios in a directory, sorted. A name is the path of its file, without the suffix. */
-async function namesIn(directory: string): Promise<string[]> {
-  const files = await readdir(directory, { recursive: true })
-  return files
-    .filter((file) => SUFFIX.test(file))
-    .map((file) => file.replace(SUFFIX, '').split(path.sep).join('/'))
-    .sort()
 }
 
 async function loadNamed(directory: string, name: string): Promise<Scenario> {
@@ -102,7 +88,7 @@ function isFile(selector: string): boolean {
 }
 
 function unknown(selector: string, names: readonly string[]): UsageError {
-  const families = new Set(names.map((name) => name.split('/')[0]!))
+  const families = familiesOf(names)
   const near = nearest(selector, [...families, ...names])
   const hint =
     near === undefined

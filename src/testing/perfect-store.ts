@@ -35,6 +35,7 @@ export const FAULTS: Record<FaultFamily, { name: string; refusals: readonly Erro
   full: { name: 'ballast', refusals: ['disk-full'], errno: 'ENOSPC' },
   'read-only': { name: 'chmod', refusals: ['permission', 'read-only'], errno: 'EACCES' },
   io: { name: 'thin', refusals: ['io'], errno: 'EIO' },
+  errorless: { name: 'slow', refusals: [], errno: 'slow' },
 }
 
 export function targetError(kind: ErrorKind): TargetError {

@@ -11,6 +11,7 @@ import type { TargetSpec } from '../target/spec.js'
 import { missing } from './capable.js'
 import { executeTrial } from './execute.js'
 import { runPool } from './pool.js'
+import { repeat } from './repeat.js'
 import type { Limits } from './trial.js'
 
 export interface CampaignOptions {
@@ -103,28 +104,20 @@ export async function runCampaign(host: Host, options: CampaignOptions): Promise
       progress.trial(skipped)
     } else {
       const trial = { schema: 1, scenario, target: options.target, ...key, limits: options.limits } as const
-      const runs: TrialResult[] = []
-      const once = async (): Promise<void> => {
+      const runs = await repeat(options.repeatEach, signal, async (run) => {
         const executed = await executeTrial(host, trial, {
           signal,
           keep: options.keep,
           replay,
-          run: runs.length + 1,
+          run,
           onEvents: (events) => options.onEvents?.(events, { scenario: scenario.name, ...key }),
         })
         if (executed.target !== undefined) target = { ...target, ...executed.target }
         identity = executed.identity ?? identity
-        runs.push(executed.result)
-      }
-      await once()
-      while (runs.length < options.repeatEach && !signal.aborted) {
-        // what a stopped run leaves of a trial is shown as well
-        await once().catch((error: Error) => {
-          if (!signal.aborted) throw error
-        })
-      }
+        return executed.result
+      })
       stoppedShort ||= runs.length < options.repeatEach
-      const result = options.repeatEach === 1 ? runs[0]! : mergeRuns(runs as [TrialResult, ...TrialResult[]])
+      const result = options.repeatEach === 1 ? runs[0] : mergeRuns(runs)
       row.results.push(result)
       if (result.verdict !== 'passed') bad += 1
       progress.trial(result)

@@ -1,7 +1,7 @@
 /** The faults that are on in a trial, and the evidence for them. */
 
 import { InternalError } from '../errors.js'
-import type { KernelTrace } from '../evidence/kernel-trace.js'
+import type { ErrorTrace } from '../evidence/error-trace.js'
 import type { ActiveFault, FaultKind, FaultWorld, Parameters } from '../fault/fault.js'
 import { FAULTS } from '../fault/index.js'
 import type { Recorder } from './recorder.js'
@@ -13,10 +13,10 @@ interface On {
 
 export class Faults {
   readonly #recorder: Recorder
-  readonly #trace: KernelTrace | undefined
+  readonly #trace: ErrorTrace | undefined
   #on: On[] = []
 
-  constructor(recorder: Recorder, trace: KernelTrace | undefined) {
+  constructor(recorder: Recorder, trace: ErrorTrace | undefined) {
     this.#recorder = recorder
     this.#trace = trace
   }
@@ -34,9 +34,8 @@ export class Faults {
     const kind = FAULTS.find((fault) => fault.kind === name)
     if (kind === undefined) throw new InternalError(`there is no fault '${name}'`)
     // armed first: the target may run into the fault while it is still being injected
-    await this.#trace?.arm([
-      ...new Set([kind, ...this.#on.map((on) => on.kind)].flatMap((each) => each.errnos)),
-    ])
+    const watched = [kind, ...this.#on.map((on) => on.kind)].filter(({ seesItself }) => !seesItself)
+    if (watched.length > 0) await this.#trace?.arm([...new Set(watched.flatMap(({ errnos }) => errnos))])
     const active = await kind.inject(world, parameters)
     this.#on.push({ kind, active })
     this.#record('inject', { kind, active }, active.detail)
@@ -46,13 +45,14 @@ export class Faults {
   async heal(): Promise<void> {
     await this.#probe()
     await this.#readTrace()
+    for (const on of this.#on) await this.#readOwn(on)
     for (const on of this.#on.reverse()) this.#record('heal', on, await on.active.heal())
     this.#on = []
   }
 
   #record(action: 'inject' | 'heal', { kind, active }: On, detail: string): void {
-    const { kind: fault, family, refusals, errnos } = kind
-    const { blocks, stopsReads } = active
+    const { kind: fault, family, refusals } = kind
+    const { blocks, stopsReads, errnos = kind.errnos } = active
     this.#recorder.record({
       type: 'fault',
       action,
@@ -75,9 +75,16 @@ export class Faults {
   }
 
   async #readTrace(): Promise<void> {
-    if (this.#trace === undefined || !this.any) return
+    if (this.#trace === undefined || this.#on.every(({ kind }) => kind.seesItself)) return
     for (const [errno, count] of await this.#trace.disarm()) {
-      const detail = `${count} system calls of the target failed with ${errno} (kernel trace)`
+      const detail = `${count} system calls of the target failed with ${errno} (${this.#trace.name})`
+      this.#recorder.record({ type: 'evidence', grade: 'direct', errno, count, detail })
+    }
+  }
+
+  async #readOwn({ kind, active }: On): Promise<void> {
+    for (const [errno, count] of (await active.seen?.()) ?? []) {
+      const detail = `${kind.kind} acted on ${count} operations of the target (glass)`
       this.#recorder.record({ type: 'evidence', grade: 'direct', errno, count, detail })
     }
   }

@@ -1,4 +1,5 @@
 /** One trial's life, from top to bottom. Everything that happens becomes an event; nothing is judged here. */
+import { GlassTrace } from '../evidence/glass-trace.js'
 import type { KernelTrace } from '../evidence/kernel-trace.js'
 import { type Event, type FaultFamily, RUNNER } from '../history/events.js'
 import type { Identity } from '../sandbox/identity.js'
@@ -71,6 +72,7 @@ class TrialRun {
   /** How many pads a trial of this scenario writes: the next trial's sizes go on from there. */
   readonly #pads: number
   #padded = 0
+  #injected = 0
   #kills = 0
 
   constructor(
@@ -88,7 +90,7 @@ class TrialRun {
     const spec = trial.scenario.workload
     this.#workload = createWorkload(trial.seed, spec)
     this.#driver = new Driver(trial.seed, spec, this.#workload, recorder)
-    this.#faults = new Faults(recorder, trace)
+    this.#faults = new Faults(recorder, trace ?? (volume.glass && new GlassTrace(volume.glass.client)))
     this.#space = new SpaceWatch(volume, recorder)
     const command = trial.target.command.map((word) => word.replaceAll('{dir}', volume.data))
     this.#session = new Session({
@@ -168,6 +170,7 @@ class TrialRun {
       volume: this.#volume,
       targetPid: this.#session.pid,
       asTarget: (command) => this.#identity.wrap(command),
+      seed: `${this.#trial.seed}-${this.#injected++}`,
     })
     await this.#space.start()
     this.#recorder.record({ type: 'phase', phase: 'faulted' })

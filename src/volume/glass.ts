@@ -40,6 +40,7 @@ export const glass: VolumeKind = {
     const plain = await plainVolume('glass', root, owner).catch((error: unknown) => {
       throw server.failure() ?? error
     })
+    for (const directory of [root, plain.data, plain.probes]) await syncDirectory(directory)
     const client = new GlassClient(path.join(root, control))
     return {
       ...plain,
@@ -49,6 +50,16 @@ export const glass: VolumeKind = {
       unmount: () => unmount(root, server),
     } satisfies MountedVolume
   },
+}
+
+/** What the tool makes is on the disk before the first power cut. */
+async function syncDirectory(directory: string): Promise<void> {
+  const handle = await open(directory, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
 }
 
 function serverOptions(
