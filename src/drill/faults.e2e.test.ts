@@ -1,11 +1,11 @@
 /** Each fault by itself: that it is there, that it is seen, and that it goes without harm to what others do meanwhile. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { BIN, cli } from '../testing/cli.js'
+import { BIN, cli, NOBODY } from '../testing/cli.js'
 import { type Ground, NO_GROUND, prepareGround } from '../testing/drill-ground.js'
 import { processState, sessionMembers } from './host/processes.js'
 import { readJournal } from './journal.js'
@@ -81,10 +81,11 @@ open(directory + "/1", "w").write("x")
     test('refuses new writers, lets old ones go on, and unmounts even where it is in use', async () => {
       // in the drill, it goes to the directory that is mounted, and stays there
       const service = await serve(`old = open("${ground.data}/main.db", "r+b")
+errors = []
 print("there")
 while True:
     sys.stdin.readline()
-    os.chdir("${ground.data}")
+    if "30" not in errors: os.chdir("${ground.data}")
     errors = []
     for act in (lambda: os.write(old.fileno(), b"c"), lambda: os.close(os.open("wal/000001.log", os.O_WRONLY))):
         try: act(); errors.append("ok")
@@ -104,6 +105,20 @@ while True:
       expect(exitCode, stdout + stderr).toBe(0)
       expect(stdout).toMatch(/EROFS probe \d/)
       expect(await said()).toBe('ok ok')
+    })
+
+    test('of what is a mount itself leaves that mounted', async () => {
+      const { exitCode, stdout, stderr } = await drill(
+        'readonly',
+        '--path',
+        ground.mountPoint,
+        '--user',
+        '0',
+        '--for',
+        '300ms',
+      )
+      expect(exitCode, stdout + stderr).toBe(0)
+      expect(stdout).toMatch(/EROFS probe \d/)
     })
 
     test('is refused for a service that would not see it', async () => {
@@ -186,6 +201,31 @@ while True:
       const { exitCode, stderr } = await drill('pause', '--pid', String(pid()))
       expect(stderr).toMatch(why)
       expect(exitCode).toBe(3)
+    })
+
+    test("another user's process is refused, and nothing is begun", async () => {
+      const child = spawn('sleep', ['1000'])
+      services.push(child)
+      const state = path.join(ground.directory, 'own')
+      mkdirSync(state)
+      chownSync(state, 65534, 65534)
+      for (const fault of ['pause', 'kill', 'fd-limit']) {
+        const argv = [
+          'drill',
+          fault,
+          '--pid',
+          String(child.pid),
+          '--user',
+          '65534',
+          '--state',
+          state,
+          '--yes',
+        ]
+        const { exitCode, stderr } = await cli(argv, { as: { prefix: NOBODY } })
+        expect(stderr).toMatch(/is another user's/)
+        expect(exitCode).toBe(3)
+        expect(readdirSync(state)).toEqual([])
+      }
     })
 
     test('a process has to be named, and to be there', async () => {
