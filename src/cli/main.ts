@@ -15,6 +15,7 @@ import {
   parseDuration,
   parseIsolation,
   parsePercent,
+  parsePort,
   parseReporter,
   parseSeed,
   parseShard,
@@ -141,6 +142,16 @@ function program(): Command {
     })
 
   root
+    .command('show-report')
+    .description('serve the HTML report of a run on this machine, until Ctrl-C')
+    .argument('[run]', "its id or how that begins, 'last', a directory, or a result.json", 'last')
+    .option('--port <n>', 'where to listen, on 127.0.0.1 (default: a port that is free)', parsePort, 0)
+    .action(async (run: string, options: { port: number }) => {
+      const { showReport } = await import('./show-report.js')
+      process.exitCode = await showReport(run, options.port, await screen())
+    })
+
+  root
     .command('list')
     .description('list the built-in scenarios')
     .argument('[scenario...]', 'only these: names, families, patterns or files')
@@ -251,7 +262,7 @@ function reporterOptions(command: Command): Command {
   return command
     .option(
       '--reporter <name[=file]>',
-      'table, json, junit, github, markdown or dot; may be given several times',
+      'table, json, junit, github, markdown, html or dot; may be given several times',
       parseReporter,
     )
     .option('--output <file>', 'where a reporter without a file of its own writes (default: stdout)')

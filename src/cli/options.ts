@@ -100,6 +100,13 @@ export interface ReporterChoice {
   readonly file: string | undefined
 }
 
+/** The number of a TCP port; 0: any that is free. */
+export function parsePort(text: string): number {
+  const number = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN
+  if (!(number <= 65_535)) throw new InvalidArgumentError('Expected a port from 0 to 65535.')
+  return number
+}
+
 /** Collects every --reporter. */
 export function parseReporter(
   text: string,

@@ -14,11 +14,14 @@ interface On {
 export class Faults {
   readonly #recorder: Recorder
   readonly #trace: ErrorTrace | undefined
+  readonly #onChange: () => Promise<void>
   #on: On[] = []
 
-  constructor(recorder: Recorder, trace: ErrorTrace | undefined) {
+  /** @param onChange called when a fault has just been injected or healed */
+  constructor(recorder: Recorder, trace: ErrorTrace | undefined, onChange: () => Promise<void>) {
     this.#recorder = recorder
     this.#trace = trace
+    this.#onChange = onChange
   }
 
   get any(): boolean {
@@ -39,6 +42,7 @@ export class Faults {
     const active = await kind.inject(world, parameters)
     this.#on.push({ kind, active })
     this.#record('inject', { kind, active }, active.detail)
+    await this.#onChange()
     await this.#probe()
   }
 
@@ -46,7 +50,10 @@ export class Faults {
     await this.#probe()
     await this.#readTrace()
     for (const on of this.#on) await this.#readOwn(on)
-    for (const on of this.#on.reverse()) this.#record('heal', on, await on.active.heal())
+    for (const on of this.#on.reverse()) {
+      this.#record('heal', on, await on.active.heal())
+      await this.#onChange()
+    }
     this.#on = []
   }
 
