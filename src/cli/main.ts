@@ -9,6 +9,7 @@ import type { InitOptions } from './init.js'
 import type { MergeOptions } from './merge.js'
 import {
   DEFAULT_LIMITS,
+  LANGUAGES,
   parseConfidence,
   parseCount,
   parseDuration,
@@ -47,6 +48,12 @@ function program(): Command {
     .command('init')
     .description('write a config, an adapter to start from, and the step for a CI')
     .option('--target <name>', 'lightning, sqlite, or a target file, made where it is not there')
+    .addOption(
+      new Option(
+        '--language <name>',
+        'of the adapter that is made (default: what this directory looks like)',
+      ).choices(LANGUAGES),
+    )
     .option('--scenarios <list>', 'names, families, patterns or files, with commas between them')
     .option('--ci <service>', 'github, gitlab, shell or none (default: what this directory looks like)')
     .addOption(gateOption())

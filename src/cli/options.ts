@@ -90,6 +90,10 @@ export function parseIsolation(text: string): Isolation {
   return found
 }
 
+/** What an adapter that `init` makes can be written in. */
+export const LANGUAGES = ['js', 'python'] as const
+export type Language = (typeof LANGUAGES)[number]
+
 /** A reporter and the file it writes to: 'json=report.json', or 'json' for stdout. */
 export interface ReporterChoice {
   readonly name: string

@@ -90,3 +90,8 @@ function failure(code: number | null, signal: NodeJS.Signals | null): ExecFileEx
   if (code !== null) error.code = code
   return error
 }
+
+/** In front of a command, so that it runs on one processor. */
+export function onCpu(cpu: number): readonly string[] {
+  return ['taskset', '--cpu-list', String(cpu)]
+}

@@ -51,7 +51,7 @@ export class Faults {
   }
 
   #record(action: 'inject' | 'heal', { kind, active }: On, detail: string): void {
-    const { kind: fault, family, refusals } = kind
+    const { kind: fault, family, refusals, damages } = kind
     const { blocks, stopsReads, errnos = kind.errnos } = active
     this.#recorder.record({
       type: 'fault',
@@ -62,6 +62,7 @@ export class Faults {
       errnos,
       ...(blocks === undefined ? {} : { blocks }),
       ...(stopsReads ? { stopsReads } : {}),
+      ...(damages ? { damages } : {}),
       detail,
     })
   }

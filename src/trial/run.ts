@@ -2,6 +2,7 @@
 import { GlassTrace } from '../evidence/glass-trace.js'
 import type { KernelTrace } from '../evidence/kernel-trace.js'
 import { type Event, type FaultFamily, RUNNER } from '../history/events.js'
+import { onCpu } from '../sandbox/command.js'
 import type { Identity } from '../sandbox/identity.js'
 import type { World } from '../sandbox/world.js'
 import { planSteps } from '../scenario/plan.js'
@@ -94,7 +95,7 @@ class TrialRun {
     this.#space = new SpaceWatch(volume, recorder)
     const command = trial.target.command.map((word) => word.replaceAll('{dir}', volume.data))
     this.#session = new Session({
-      command: identity.wrap(command),
+      command: [...(volume.cpu === undefined ? [] : onCpu(volume.cpu)), ...identity.wrap(command)],
       environment: { ...process.env, ...trial.target.environment } as Record<string, string>,
       cwd: process.cwd(),
       data: volume.data,

@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { mkdir, open } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -12,7 +13,7 @@ import { fileURLToPath } from 'node:url'
 import { InternalError } from '../errors.js'
 import { GlassClient } from '../glass/client.js'
 import type { ServerOptions } from '../glass/server-options.js'
-import { CommandError, command, commandWithDescriptor } from '../sandbox/command.js'
+import { CommandError, command, commandWithDescriptor, onCpu } from '../sandbox/command.js'
 import { plainVolume } from './data.js'
 import type { MountedVolume, VolumeKind, VolumeSpec } from './volume.js'
 
@@ -36,7 +37,8 @@ export const glass: VolumeKind = {
     // its name is the key to it: in a user namespace the target is nobody else than we are
     const control = `.glass-${randomBytes(12).toString('hex')}`
     const trace = path.join(under, 'trace')
-    const server = await serve(root, serverOptions(spec, { root, under, control, trace }))
+    const cpu = currentCpu()
+    const server = await serve(root, cpu, serverOptions(spec, { root, under, control, trace }))
     const plain = await plainVolume('glass', root, owner).catch((error: unknown) => {
       throw server.failure() ?? error
     })
@@ -46,6 +48,7 @@ export const glass: VolumeKind = {
       ...plain,
       glass: { client, trace },
       serverPid: server.pid,
+      cpu,
       failure: () => server.failure(),
       unmount: () => unmount(root, server),
     } satisfies MountedVolume
@@ -78,7 +81,7 @@ function serverOptions(
 }
 
 /** Mounts, and starts what serves the mount. */
-async function serve(root: string, options: ServerOptions): Promise<Server> {
+async function serve(root: string, cpu: number, options: ServerOptions): Promise<Server> {
   const device = await open('/dev/fuse', 'r+')
   try {
     // fd: mount.fuse's own options; default_permissions: the kernel checks modes; allow_other: for the target too
@@ -95,11 +98,17 @@ async function serve(root: string, options: ServerOptions): Promise<Server> {
       root,
     ] as const
     await commandWithDescriptor(device.fd, ...argv)
-    return new Server(device.fd, options)
+    return new Server(device.fd, cpu, options)
   } finally {
     // nobody but the server may hold it: the mount ends with the last who does
     await device.close()
   }
+}
+
+/** The processor that we run on: proc_pid_stat(5), field 39. */
+function currentCpu(): number {
+  const stat = readFileSync('/proc/self/stat', 'latin1')
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[36])
 }
 
 class Server {
@@ -108,8 +117,8 @@ class Server {
   #ended: string | undefined
   #expected = false
 
-  constructor(fd: number, options: ServerOptions) {
-    const [program, ...args] = [...BARE, process.execPath, SERVER, JSON.stringify(options)]
+  constructor(fd: number, cpu: number, options: ServerOptions) {
+    const [program, ...args] = [...onCpu(cpu), ...BARE, process.execPath, SERVER, JSON.stringify(options)]
     this.#child = spawn(program!, args, { stdio: ['ignore', 'ignore', 'pipe', fd] })
     this.#child.stderr!.on('data', (chunk: Buffer) => {
       this.#stderr = (this.#stderr + chunk.toString()).slice(-4096)
