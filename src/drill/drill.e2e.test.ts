@@ -378,6 +378,18 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
       expect(ground.snapshot()).toEqual(before)
     })
 
+    test('when the watchdog is killed before the fault is on, and the tool ends at once', async () => {
+      const slow = path.join(ground.directory, 'slow')
+      mkdirSync(slow)
+      writeFileSync(path.join(slow, 'fallocate'), '#!/bin/sh\nkill -9 $PPID\n', { mode: 0o755 })
+      const env = { PATH: `${slow}:${process.env.PATH}` }
+      // one that waits for its own timers takes longer than a test may
+      const { exitCode, stderr } = await cli(drill('diskfull', '--for', '1s'), { env })
+      expect(stderr).toMatch(/the watchdog was killed before the fault was on/)
+      expect(exitCode).toBe(3)
+      expect(ground.snapshot()).toEqual(before)
+    })
+
     test('by drill undo, while the tool and its watchdog are at work', async () => {
       const running = await start(drill('permissions', '--for', '60s'))
       const { exitCode, stdout } = await undo()
