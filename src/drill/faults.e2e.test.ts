@@ -11,6 +11,7 @@ import { processState, sessionMembers } from './host/processes.js'
 import { readJournal } from './journal.js'
 import { drillMark } from './plan.js'
 
+const POLL = { timeout: 30_000, interval: 20 }
 /** Once it runs: where Python lies, nobody else may be able to read. */
 const AS_NOBODY = 'import os, sys, time; os.setgroups([]); os.setgid(65534); os.setuid(65534)'
 
@@ -68,7 +69,7 @@ open(directory + "/1", "w").write("x")
 `
       const other = spawn('python3', ['-uc', into], { stdio: ['ignore', 'pipe', 'inherit'] })
       await once(other.stdout, 'data')
-      const { stderr } = await drill('inodes', ...place(), '--for', '1s')
+      const { stderr } = await drill('inodes', ...place(), '--for', '3s')
       const [directory] = readdirSync(ground.data).filter((name) => name.startsWith('.lightning-chaos'))
       expect(readdirSync(path.join(ground.data, directory!)).sort()).toEqual(['1', 'theirs'])
       expect(stderr).toMatch(/left as it is: .*theirs: is not ours/)
@@ -98,9 +99,8 @@ while True:
         const [line] = await once(service.stdout!, 'data')
         return String(line).trim()
       }
-      const running = drill('readonly', ...place(), '--for', '2s')
-      await expect.poll(() => ground.snapshot().mounts?.split('\n').length, { timeout: 10_000 }).toBe(2)
-      await expect.poll(said).toBe('ok 30')
+      const running = drill('readonly', ...place(), '--for', '5s')
+      await expect.poll(said, POLL).toBe('ok 30')
       const { exitCode, stdout, stderr } = await running
       expect(exitCode, stdout + stderr).toBe(0)
       expect(stdout).toMatch(/EROFS probe \d/)
@@ -150,7 +150,7 @@ while True:
     const env = { ...process.env, PATH: `${slow}:${process.env.PATH}` }
     const tool = spawn(process.execPath, argv, { env, stdio: 'ignore' })
     const ended = once(tool, 'exit')
-    await expect.poll(() => existsSync(path.join(slow, 'fsfreeze.begun')), { timeout: 20_000 }).toBe(true)
+    await expect.poll(() => existsSync(path.join(slow, 'fsfreeze.begun')), POLL).toBe(true)
     const { plan, watchdog: name } = readJournal(ground.state)!
     const watchdog = Number(name!.split('.')[0])
     const programs = () => sessionMembers(watchdog, drillMark(plan!))
@@ -187,7 +187,7 @@ while True:
     test('what was stopped before stays so, and proves nothing', async () => {
       const { pid } = await idle()
       process.kill(pid, 'SIGSTOP')
-      await expect.poll(() => processState(pid)?.state).toBe('T')
+      await expect.poll(() => processState(pid)?.state, POLL).toBe('T')
       const { exitCode } = await drill('pause', '--pid', String(pid), '--for', '300ms')
       expect(exitCode).toBe(1)
       expect(processState(pid)?.state).toBe('T')
@@ -247,7 +247,7 @@ for _ in range(${times}):
       services.push(child)
       let pids = ''
       child.stdout.on('data', (chunk) => (pids += chunk))
-      await expect.poll(() => pids).toMatch(/\n/)
+      await expect.poll(() => pids, POLL).toMatch(/\n/)
       const last = () => Number(pids.trim().split('\n').at(-1))
       const file = path.join(ground.directory, 'check')
       writeFileSync(file, `#!/bin/sh\ntest -n "$(cat /proc/${child.pid}/task/${child.pid}/children)"\n`, {

@@ -60,7 +60,8 @@ export function startWatchdog(plan: DrillPlan, state: string): Keeper {
   let patience: NodeJS.Timeout | undefined
   const killAfter = (milliseconds: number) => {
     clearTimeout(patience)
-    patience = setTimeout(() => child.kill('SIGKILL'), milliseconds)
+    // it is the watchdog that we wait for, not the time
+    patience = setTimeout(() => child.kill('SIGKILL'), milliseconds).unref()
   }
   killAfter(INJECT_MS)
 

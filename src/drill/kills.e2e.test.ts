@@ -108,8 +108,8 @@ describe.skipIf(NO_GROUND !== undefined)(`kills (${NO_GROUND ?? 'root'})`, () =>
       while (!isArmed() && child.exitCode === null) await sleep(2)
       await sleep(moment.armedMs)
     }
-    const watchdog = marked(mark).filter(({ command }) => command.includes('watchdog.js'))
     const wasActive = isArmed()
+    const watchdog = marked(mark).filter(({ command }) => command.includes('watchdog.js'))
     if (victim !== 'watchdog') child.kill('SIGKILL')
     if (victim !== 'tool') for (const { pid } of watchdog) end(pid)
     await ended

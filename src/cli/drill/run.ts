@@ -1,6 +1,5 @@
 /** `drill FAULT` and `drill run FILE`: plans, checks, asks, does the rounds, and reports. */
 import { createInterface } from 'node:readline/promises'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { audit } from '../../drill/audit.js'
 import { RefusedError } from '../../drill/errors.js'
 import { FAULTS } from '../../drill/faults/index.js'
@@ -163,7 +162,8 @@ async function doRounds(
       trials.push(trial)
       if (record.aborted !== undefined) break
     } catch (error) {
-      // before the first fault there is nothing to report
+      // what was done so far is reported; before the first fault there is nothing to report
+      if (round > 0 && settings.signal.aborted) break
       if (round === 0 || !(error instanceof RefusedError || error instanceof UsageError)) throw error
       const reason = `not done: ${error.message}`
       const trial = {
@@ -176,7 +176,6 @@ async function doRounds(
       trials.push({ ...trial, verdict: 'inconclusive', reason })
       break
     }
-    await sleep(0)
   }
   return trials
 }

@@ -72,8 +72,11 @@ export const diskfull: Fault<Room> = {
     return {
       detail: `${formatSize(ballast.size)} taken, ${formatSize(available)} free`,
       async release() {
-        await keeping.end()
-        await ballast.giveBack(placeOf(plan).path)
+        try {
+          await keeping.end()
+        } finally {
+          await ballast.giveBack(placeOf(plan).path)
+        }
       },
     }
   },
