@@ -78,11 +78,8 @@ async function main() {
         figures[name].push(await measure(system, workload))
     for (const [name, found] of Object.entries(figures)) {
       const ratios = found.map((each, round) => figures.glass[round] / each)
-      row(
-        `${workload}, ${name}`,
-        `${Math.round(median(found)).toLocaleString('en')}/s`,
-        name === 'glass' ? '' : `glass ${median(ratios).toFixed(2)}x (${spread(ratios)})`,
-      )
+      const against = name === 'glass' ? '' : `, glass ${median(ratios).toFixed(2)}x (${spread(ratios)})`
+      row(`${workload}, ${name}`, `${Math.round(median(found)).toLocaleString('en')}/s${against}`)
     }
   }
   for (const server of served) server.kill('SIGKILL')

@@ -201,6 +201,16 @@ function program(): Command {
       process.exitCode = await db(dir, command, args, process)
     })
 
+  root
+    .command('trace')
+    .description('list every operation that a glass volume saw, from the file that --keep left')
+    .argument('<file>', 'NAME.trace')
+    .option('--json', 'a JSON value for each')
+    .action(async (file: string, options: { json?: true }) => {
+      const { trace } = await import('./trace.js')
+      await trace(file, options, await screen())
+    })
+
   limitOptions(
     root
       .command('selftest')

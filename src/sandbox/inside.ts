@@ -2,11 +2,11 @@
  * The process inside a sandbox: reads one request, does it, says what happened. It ends with its stdin, so it
  * never outlives the tool; and as the first process of its namespaces it takes everything in them with it.
  */
-import { cp, lstat } from 'node:fs/promises'
+import { copyFile, cp, lstat } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { ChaosError, ExitCode } from '../errors.js'
 import { KernelTrace } from '../evidence/kernel-trace.js'
-import { runTrial } from '../trial/run.js'
+import { type Finished, runTrial } from '../trial/run.js'
 import type { Trial } from '../trial/trial.js'
 import { checkCapabilities } from './capabilities.js'
 import { workingDirectory } from './command.js'
@@ -40,7 +40,7 @@ async function trial(request: Extract<SandboxRequest, { kind: 'trial' }>, world:
     batch.flush()
     send({ finished: { target: finished.target, identity: identity.description, log: finished.log } })
     const farewell = await nextLine<SandboxFarewell>()
-    if (farewell.keep && keep !== undefined) send(await keepFiles(finished.data, keep))
+    if (farewell.keep && keep !== undefined) send(await keepFiles(finished, keep))
     await finished.unmount()
   } finally {
     batch.flush()
@@ -64,7 +64,7 @@ function pathsOf(request: SandboxRequest): string[] {
 }
 
 /** What cannot be kept (a full disk) does not change what the trial has shown. */
-async function keepFiles(data: string, keep: string): Promise<SandboxMessage> {
+async function keepFiles({ data, trace }: Finished, keep: string): Promise<SandboxMessage> {
   // sockets and the like cannot be copied
   const filter = async (file: string) => {
     const status = await lstat(file)
@@ -72,6 +72,7 @@ async function keepFiles(data: string, keep: string): Promise<SandboxMessage> {
   }
   try {
     await cp(data, keep, { recursive: true, verbatimSymlinks: true, filter })
+    if (trace !== undefined) await copyFile(await trace(), `${keep}.trace`)
     return { kept: keep }
   } catch (error) {
     return { notKept: `${keep}: ${(error as Error).message}` }

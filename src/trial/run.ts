@@ -32,6 +32,8 @@ export interface Finished {
   readonly log: string
   /** The target's files, still there. */
   readonly data: string
+  /** Of a glass volume: the file that the trace of its operations is in, complete. */
+  trace?(): Promise<string>
   unmount(): Promise<void>
 }
 
@@ -155,10 +157,17 @@ class TrialRun {
     const failure = this.#volume.failure?.()
     if (failure !== undefined) throw failure
     const { hello } = this.#session
+    const { glass } = this.#volume
     return {
       target: hello && { name: hello.name, version: hello.version },
       log: this.#session.log,
       data: this.#volume.data,
+      ...(glass && {
+        trace: async () => {
+          await glass.client.flushTrace()
+          return glass.trace
+        },
+      }),
       unmount: async () => {
         await this.#session.kill()
         await this.#volume.unmount()
