@@ -1,13 +1,10 @@
 /** Completion, in the shells themselves: a command is begun, Tab is pressed, and what comes out is run. */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { BIN, cli, has } from '../testing/cli.js'
 import { freshPath } from '../testing/directory.js'
-
-const PATIENCE_MS = 30_000
+import { Terminal } from '../testing/terminal.js'
 
 /** How each shell is told to complete our commands, and to say that it is ready: in words that it does not echo before. */
 const SHELLS = {
@@ -37,45 +34,10 @@ beforeAll(async () => {
   PATH = `${cwd}:${process.env.PATH}`
 })
 
-/** A shell in a terminal. */
-class Terminal {
-  readonly #child
-  #output = ''
-
-  constructor(command: string) {
-    const wide = `stty rows 40 cols 200; exec ${command}`
-    this.#child = spawn('script', ['--quiet', '--flush', '--command', wide, '/dev/null'], {
-      cwd,
-      env: { ...process.env, PATH, HOME: cwd, TERM: 'xterm' },
-    })
-    this.#child.stdout.on('data', (chunk: Buffer) => (this.#output += chunk))
-  }
-
-  /** Types keys, and waits for what has to come after them. */
-  async type(keys: string, expected: RegExp): Promise<string> {
-    this.#output = ''
-    this.#child.stdin.write(keys)
-    const deadline = AbortSignal.timeout(PATIENCE_MS)
-    for (;;) {
-      const found = expected.exec(this.#output)
-      if (found !== null) return found[1] ?? ''
-      await once(this.#child.stdout, 'data', { signal: deadline }).catch(() => {
-        throw new Error(`waited for ${expected}, and there was ${JSON.stringify(this.#output)}`)
-      })
-    }
-  }
-
-  async close(): Promise<void> {
-    const ended = once(this.#child, 'exit')
-    this.#child.kill('SIGKILL')
-    await ended
-  }
-}
-
 describe.each(Object.entries(SHELLS))('%s', (shell, { argv, begin }) => {
   test('completes verbs, options, scenarios and targets', async ({ skip }) => {
     skip(!has(shell), `needs ${shell}: apt-get install ${shell} bash-completion`)
-    const terminal = new Terminal(argv)
+    const terminal = new Terminal(argv, { cwd, env: { PATH, HOME: cwd } })
     try {
       await terminal.type(`${begin}\r`, /ready> /)
       const line = async (keys: string) => await terminal.type(`${keys}\r`, /ran: (.*) done/)

@@ -11,6 +11,7 @@ import { BUILTIN_DIRECTORY, familiesOf, namesIn } from '../scenario/names.js'
 import { BUNDLED_TARGETS } from '../target/registry.js'
 import { DB_COMMANDS } from './db.js'
 import { CI_SERVICES } from './init-files.js'
+import { LANGUAGES } from './options.js'
 
 const SHELLS = ['bash', 'zsh', 'fish']
 
@@ -74,6 +75,7 @@ async function valuesFor(word: string): Promise<Values> {
     reporter: Object.keys(REPORTERS),
     isolation: ISOLATIONS,
     ci: [...Object.keys(CI_SERVICES), 'none'],
+    language: LANGUAGES,
     run: [...runs, ...own],
     baseline: [...runs, ...files],
     shell: SHELLS,

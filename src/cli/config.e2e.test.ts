@@ -26,6 +26,7 @@ async function settings(cwd: string, args: readonly string[] = [], env: Record<s
 const CONFIG = `
 scenarios: [diskfull/neighbour, ./mine.yaml]
 target: ./db.yaml
+baseline: good.json
 trials: 1
 gate: 90
 timeout: 2s
@@ -39,6 +40,7 @@ test('the command line comes before the environment, that before the config, tha
   expect(await settings(cwd, ['--gate', '70'], env)).toMatchObject({
     scenarios: ['diskfull/neighbour, ./mine.yaml', FILE],
     target: ['./db.yaml', FILE],
+    baseline: ['./good.json', FILE],
     trials: ['7', 'environment, LIGHTNING_CHAOS_TRIALS'],
     gate: ['70%', 'command line'],
     timeout: ['2000 ms', FILE],
@@ -62,6 +64,7 @@ test('paths in a config are meant from where it is', async () => {
   expect(await settings(path.join(cwd, 'below'), ['--config', '../other.yaml'])).toMatchObject({
     scenarios: ['diskfull/neighbour, ../mine.yaml', '../other.yaml'],
     target: ['../db.yaml', '../other.yaml'],
+    baseline: ['../good.json', '../other.yaml'],
     reporter: ['table, junit=../chaos.xml', '../other.yaml'],
   })
 })

@@ -5,7 +5,6 @@
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
-import { z } from 'zod'
 import { UsageError } from '../errors.js'
 import { VIOLATION_SEVERITY, type ViolationKind } from '../oracle/violation.js'
 import { renderGrid } from '../report/grid.js'
@@ -13,6 +12,7 @@ import type { KnownFailure } from '../report/known.js'
 import { percent } from '../report/words.js'
 import { readTextFile } from '../scenario/text-file.js'
 import { parseYaml } from '../scenario/yaml.js'
+import { z } from '../vendor/zod.js'
 import {
   parseConfidence,
   parseCount,
@@ -54,6 +54,7 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
     about: "judge the rate's lower bound at this confidence",
   },
   'repeat-each': { parse: parseCount, show: String, about: 'how often each trial is run' },
+  baseline: { parse: String, show: String, about: 'the JSON report of a run: fail only on what got worse' },
   workers: { parse: parseCount, show: String, about: 'trials at a time' },
   bail: { parse: parseCount, show: String, about: 'stop after this many trials that did not pass' },
   timeout: { parse: parseDuration, show: milliseconds, about: 'longest wait for one answer of the target' },
@@ -154,8 +155,7 @@ export async function applyConfig(command: Command, selectors: readonly string[]
   const { scenarios } = config as { scenarios?: readonly string[] }
   if (selectors.length > 0) return { scenarios: selectors, scenariosFrom: 'command line', file, seedFrom }
   if (scenarios === undefined) return { scenarios: [], scenariosFrom: 'default', file, seedFrom }
-  const placed = scenarios.map((each) => (isPath(each) ? fromDirectory(directory, each) : each))
-  return { scenarios: placed, scenariosFrom: file!, file, seedFrom }
+  return { scenarios: scenarios.map((each) => placed(directory, each)), scenariosFrom: file!, file, seedFrom }
 }
 
 function applyEnvironment(command: Command): void {
@@ -219,6 +219,7 @@ function optionsOf(config: Config, directory: string): Record<string, unknown> {
     'production-markers': __,
     reporters,
     target,
+    baseline,
     ...rest
   } = config as Record<string, unknown>
   const named = Object.entries(rest).map(([name, value]) => [
@@ -227,13 +228,14 @@ function optionsOf(config: Config, directory: string): Record<string, unknown> {
   ])
   return {
     ...Object.fromEntries(named),
-    ...(target === undefined ? {} : { target: placedTarget(directory, String(target)) }),
+    ...(target === undefined ? {} : { target: placed(directory, String(target)) }),
+    ...(baseline === undefined ? {} : { baseline: placed(directory, String(baseline)) }),
     ...(reporters === undefined ? {} : { reporter: placedReporters(directory, reporters as string[]) }),
   }
 }
 
-function placedTarget(directory: string, target: string): string {
-  return isPath(target) ? fromDirectory(directory, target) : target
+function placed(directory: string, text: string): string {
+  return isPath(text) ? fromDirectory(directory, text) : text
 }
 
 function placedReporters(directory: string, texts: readonly string[]): readonly ReporterChoice[] {
@@ -244,7 +246,7 @@ function placedReporters(directory: string, texts: readonly string[]): readonly 
 
 /** As a file is told from a name everywhere else: by its ending, or by how it begins. */
 function isPath(text: string): boolean {
-  return /\.ya?ml$/.test(text) || /^\.{0,2}\//.test(text)
+  return /\.(ya?ml|json)$/.test(text) || /^\.{0,2}\//.test(text)
 }
 
 /** A path that still reads as one. */

@@ -1,6 +1,6 @@
 /** What docs/examples and `init` give to a CI service or a cluster: checked against its schema, and run here. */
 import { readFileSync } from 'node:fs'
-import { cp, mkdir, readFile } from 'node:fs/promises'
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { NoOperationTraceWriter, parseWorkflow } from '@actions/workflow-parser'
@@ -119,13 +119,33 @@ test('the check of init for a shell is a run', async () => {
 })
 
 describe('Kubernetes', () => {
-  const documents = parseAllDocuments(example('kubernetes-job.yaml')).map((document) => document.toJS())
+  const manifests = (name: string) => parseAllDocuments(example(name)).map((document) => document.toJS())
+  const documents = manifests('kubernetes-indexed-job.yaml')
+  /** Of a drill. */
+  const [drill] = manifests('kubernetes-job.yaml')
 
   test('the manifest is what the API takes', () => {
     expect(documents.map(({ kind }) => kind)).toEqual(['Job', 'Job'])
-    for (const manifest of documents) new Job(manifest).validate()
+    for (const manifest of [...documents, drill]) new Job(manifest).validate()
     const wrong = { ...documents[0], spec: { ...documents[0].spec, completions: '4' } }
     expect(() => new Job(wrong).validate()).toThrow('completions must be integer')
+  })
+
+  test('the manifest has no field that the API does not know', async () => {
+    // the schema takes any; the types that are made of it do not
+    const problems = async (some: readonly unknown[]) => {
+      const file = `${freshPath()}.ts`
+      const types = path.join(ROOT, 'node_modules/kubernetes-models/batch/v1/Job')
+      const jobs = some.map((each, at) => `export const job${at}: IJob = ${JSON.stringify(each)}\n`)
+      await writeFile(file, `import type { IJob } from '${types}'\n${jobs.join('')}`)
+      const options = ['--ignoreConfig', '--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext']
+      const { stdout } = await execa('npx', ['tsc', ...options, file], { cwd: ROOT, reject: false })
+      return stdout
+    }
+    expect(await problems([...documents, drill])).toBe('')
+    expect(await problems([{ ...documents[0], spec: { ...documents[0].spec, completion: 4 } }])).toContain(
+      "does not exist in type 'IJobSpec'",
+    )
   })
 
   test('there are as many pods as each is told', () => {
@@ -188,7 +208,12 @@ describe('Slurm', () => {
 
 test('every example is of this version', async () => {
   const { version } = JSON.parse(await readFile(path.join(ROOT, 'package.json'), 'utf8'))
-  for (const name of ['github-matrix.yml', 'gitlab-parallel.yml', 'kubernetes-job.yaml', 'slurm-array.sh']) {
+  for (const name of [
+    'github-matrix.yml',
+    'gitlab-parallel.yml',
+    'kubernetes-indexed-job.yaml',
+    'slurm-array.sh',
+  ]) {
     const named = [...example(name).matchAll(/lightning-chaos@([\d.]+)/g)].map(([, found]) => found)
     expect(new Set(named), name).toEqual(new Set([version]))
   }

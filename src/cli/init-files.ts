@@ -4,6 +4,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
 import { percent } from '../report/words.js'
+import type { Language } from './options.js'
 
 /** Not compiled: as far away from dist/cli as from src/cli. */
 const TEMPLATES = fileURLToPath(new URL('../../src/cli/templates/', import.meta.url))
@@ -19,6 +20,9 @@ export const CI_SERVICES = {
 } as const
 
 export type CiService = keyof typeof CI_SERVICES
+
+/** The template of an adapter, by the language that it is in. */
+const ADAPTERS: Readonly<Record<Language, string>> = { js: 'adapter.mjs', python: 'adapter.py' }
 
 export interface Answers {
   /** Name of a bundled target, or path of a target file. */
@@ -70,10 +74,11 @@ export function isTargetFile(target: string): boolean {
 }
 
 /** A target file, and the adapter beside it that it starts. */
-export async function targetFiles(target: string): Promise<[ProjectFile, ProjectFile]> {
+export async function targetFiles(target: string, language: Language): Promise<[ProjectFile, ProjectFile]> {
+  const adapter = ADAPTERS[language]
   const text = `# How lightning-chaos starts the target. To check the adapter: lightning-chaos target check --target ${target}
 name: my-database
-command: [./adapter.mjs]
+command: [./${adapter}]
 contract:
   # It promises everything but this, and every report shows it. The promises: docs/target-protocol.md of lightning-chaos.
   waive:
@@ -82,8 +87,8 @@ contract:
   return [
     { path: path.normalize(target), text, about: 'how the target is started, and what it promises' },
     {
-      path: path.join(path.dirname(target), 'adapter.mjs'),
-      text: await template('adapter.mjs'),
+      path: path.join(path.dirname(target), adapter),
+      text: await template(adapter),
       executable: true,
       about: 'a small database that works: put yours in its place',
     },

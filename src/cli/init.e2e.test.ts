@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { BIN, cli, IDENTITIES, ROOT } from '../testing/cli.js'
 import { freshPath } from '../testing/directory.js'
+import { Terminal } from '../testing/terminal.js'
 
 const ordinary = IDENTITIES.at(-1)!
 const CONFIG = 'lightning-chaos.config.yaml'
@@ -30,7 +31,7 @@ async function files(cwd: string): Promise<string[]> {
   return found.map((entry) => path.relative(cwd, path.join(entry.parentPath, entry.name))).sort()
 }
 
-test('init --yes in an empty directory, then run: a green verdict on every scenario', async () => {
+test('init --yes in an empty directory, then run: a green verdict', async () => {
   const cwd = await project()
   const options = { as: ordinary, cwd }
   expect(await cli(['init', '--yes'], options)).toMatchObject({
@@ -52,6 +53,24 @@ test('init --yes in an empty directory, then run: a green verdict on every scena
   expect(run.stdout).toMatch(/^my-database 1\.0, /)
   expect(run.stdout).toMatch(/\nPASS 100\.0% \((\d+)\/\1\) >= 95%\n$/)
   expect(run.exitCode).toBe(0)
+})
+
+test('an adapter in Python works as well, and is what a project in Python gets', async () => {
+  const cwd = await project('pyproject.toml')
+  const options = { as: ordinary, cwd }
+  const scenarios = 'diskfull/neighbour,permissions/read-only-files'
+  expect((await cli(['init', '--yes', '--scenarios', scenarios], options)).exitCode).toBe(0)
+  expect(await files(cwd)).toContain('chaos/adapter.py')
+  const check = await cli(['target', 'check', '--target', './chaos/target.yaml'], options)
+  expect(check.stdout).not.toContain('FAIL')
+  const run = await cli(['run'], { ...options, env: { LIGHTNING_CHAOS_TRIALS: '1' } })
+  expect(run.stdout).toMatch(/\nPASS 100\.0% \(2\/2\) >= 95%\n$/)
+
+  expect(
+    (await cli(['init', '--yes', '--force', '--language', 'js', '--target', './js/t.yaml'], options))
+      .exitCode,
+  ).toBe(0)
+  expect(await files(cwd)).toContain('js/adapter.mjs')
 })
 
 test('the options are the answers, and are in the config', async () => {
@@ -137,38 +156,26 @@ test('with nobody to ask, it says which options are missing', async () => {
   const cwd = await project()
   expect(await cli(['init', '--ci', 'none'], { cwd })).toMatchObject({
     exitCode: 2,
-    stderr: `error: there is no terminal to ask in, and no --target, --scenarios\nhint: --yes takes --target ./chaos/target.yaml --scenarios ${families.join(',')}\n`,
+    stderr: `error: there is no terminal to ask in, and no --target, --scenarios\nhint: --yes takes --target ./chaos/target.yaml --scenarios diskfull,permissions\n`,
   })
   expect(await files(cwd)).toEqual([])
 })
 
-/** A question, with its usual answer in brackets. */
-const QUESTION = /\?[^?\n]*\([^)]*\) /g
-
 describe('in a terminal', () => {
-  /** @param answers each is typed when its question is there, and not before: what comes too early is lost */
-  async function dialogue(cwd: string, answers: readonly string[]) {
-    const command = `stty rows 40 cols 200; exec ${process.execPath} ${BIN} init`
-    const argv = ['--quiet', '--return', '--flush', '--command', command, '/dev/null']
-    const script = execa('script', argv, { cwd, reject: false, env: { TERM: 'xterm', CI: '' } })
-    let shown = ''
-    let asked = 0
-    script.stdout.on('data', (chunk: Buffer) => {
-      shown += chunk
-      const questions = shown.match(QUESTION)?.length ?? 0
-      for (; asked < questions; asked += 1) script.stdin.write(answers[asked] ?? '\n')
-    })
-    const { exitCode, stdout } = await script
-    return { exitCode, stdout }
-  }
+  const start = (cwd: string) => new Terminal(`${process.execPath} ${BIN} init`, { cwd })
 
   test('it asks three questions, again where an answer makes no sense, and before it overwrites', async () => {
     const cwd = await project('chaos/', 'chaos/ci.sh', '.gitlab-ci.yml')
-    const { exitCode, stdout } = await dialogue(cwd, ['\n', 'diskful\n', 'diskfull/open\n', 'shell\n', 'n\n'])
-    expect(exitCode).toBe(0)
-    expect(stdout).toContain('did you mean diskfull?')
-    expect(stdout.match(QUESTION)).toHaveLength(5)
-    expect(stdout).toMatch(/kept +chaos\/ci\.sh/)
+    const terminal = start(cwd)
+    await terminal.see(/What is tested: .*\? \(\.\/chaos\/target\.yaml\) /)
+    await terminal.type(
+      '\n',
+      new RegExp(`Which scenarios: ${families.join(', ')}, .*\\? \\(diskfull,permissions\\) `),
+    )
+    await terminal.type('diskful\n', /did you mean diskfull\?\r\nWhich scenarios: /)
+    await terminal.type('diskfull/open\n', /Where does the check run: .*\? \(gitlab\) /)
+    await terminal.type('shell\n', /chaos\/ci\.sh is there already\. Overwrite it\? \(no\) /)
+    expect(await terminal.end('\n')).toBe(0)
     expect(await readFile(path.join(cwd, 'chaos/ci.sh'), 'utf8')).toBe('theirs\n')
     expect(parse(await readFile(path.join(cwd, CONFIG), 'utf8'))).toMatchObject({
       target: './chaos/target.yaml',
@@ -179,9 +186,12 @@ describe('in a terminal', () => {
   test.each([
     ['Ctrl-C', '\x03', 130],
     ['Ctrl-D', '\x04', 2],
-  ])('%s writes nothing', async (_, key, code) => {
+  ])('%s writes nothing', async (_, keys, code) => {
     const cwd = await project()
-    expect((await dialogue(cwd, ['\n', key])).exitCode).toBe(code)
+    const terminal = start(cwd)
+    await terminal.see(/What is tested/)
+    await terminal.type('\n', /Which scenarios/)
+    expect(await terminal.end(keys)).toBe(code)
     expect(await files(cwd)).toEqual([])
   })
 })

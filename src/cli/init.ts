@@ -20,6 +20,7 @@ import {
   type ProjectFile,
   targetFiles,
 } from './init-files.js'
+import type { Language } from './options.js'
 import { toolPackage } from './package.js'
 import type { Output, Screen } from './screen.js'
 
@@ -27,12 +28,17 @@ export interface InitOptions {
   readonly target?: string
   readonly scenarios?: string
   readonly ci?: string
+  /** Of the adapter; what the directory looks like, unless given. */
+  readonly language?: Language
   /** A share from 0 to 1. */
   readonly gate: number
   readonly seed?: string
   readonly yes?: true
   readonly force?: true
 }
+
+/** What every database meets, and done in minutes. */
+const USUAL_SCENARIOS = 'diskfull,permissions'
 
 interface Question<T = unknown> {
   readonly option: 'target' | 'scenarios' | 'ci'
@@ -55,7 +61,7 @@ export async function init(options: InitOptions, screen: Screen): Promise<void> 
     const { version } = toolPackage()
     const files = [
       configFile(CONFIG_FILE, answers),
-      ...(await missingTarget(answers.target)),
+      ...(await missingTarget(answers.target, options.language ?? (await usualLanguage()))),
       ...(answers.ci === 'none' ? [] : [await ciFile(answers.ci, version)]),
     ]
     const wanted = options.force ? files : await withoutTheirs(files, person)
@@ -83,8 +89,8 @@ async function settle(options: InitOptions, person: Person | undefined): Promise
   }
   const scenarios: Question<string[]> = {
     option: 'scenarios',
-    text: 'Which scenarios?',
-    usual: families.join(','),
+    text: `Which scenarios: ${families.join(', ')}, or single ones?`,
+    usual: USUAL_SCENARIOS,
     check: checkScenarios,
   }
   const ci: Question<Answers['ci']> = {
@@ -150,10 +156,17 @@ async function usualCi(): Promise<string> {
   return (await isThere('.gitlab-ci.yml')) ? 'gitlab' : 'shell'
 }
 
+async function usualLanguage(): Promise<Language> {
+  if (await isThere('package.json')) return 'js'
+  for (const file of ['pyproject.toml', 'setup.py', 'requirements.txt'])
+    if (await isThere(file)) return 'python'
+  return 'js'
+}
+
 /** The target file where it is not there, and the adapter where that is not there either. */
-async function missingTarget(target: string): Promise<ProjectFile[]> {
+async function missingTarget(target: string, language: Language): Promise<ProjectFile[]> {
   if (!isTargetFile(target) || (await isThere(target))) return []
-  const [file, adapter] = await targetFiles(target)
+  const [file, adapter] = await targetFiles(target, language)
   return (await isThere(adapter.path)) ? [file] : [file, adapter]
 }
 

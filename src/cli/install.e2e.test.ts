@@ -7,7 +7,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { ROOT } from '../testing/cli.js'
 import { freshPath } from '../testing/directory.js'
 
-const MOST_KIB = 15 * 1024
+const MOST_KIB = 10 * 1024
 /** The npm cache has every package already, from the installation that these tests run in. */
 const OFFLINE = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error']
 

@@ -9,11 +9,13 @@ import type { InitOptions } from './init.js'
 import type { MergeOptions } from './merge.js'
 import {
   DEFAULT_LIMITS,
+  LANGUAGES,
   parseConfidence,
   parseCount,
   parseDuration,
   parseIsolation,
   parsePercent,
+  parsePort,
   parseReporter,
   parseSeed,
   parseShard,
@@ -47,6 +49,12 @@ function program(): Command {
     .command('init')
     .description('write a config, an adapter to start from, and the step for a CI')
     .option('--target <name>', 'lightning, sqlite, or a target file, made where it is not there')
+    .addOption(
+      new Option(
+        '--language <name>',
+        'of the adapter that is made (default: what this directory looks like)',
+      ).choices(LANGUAGES),
+    )
     .option('--scenarios <list>', 'names, families, patterns or files, with commas between them')
     .option('--ci <service>', 'github, gitlab, shell or none (default: what this directory looks like)')
     .addOption(gateOption())
@@ -131,6 +139,16 @@ function program(): Command {
     .action(async (run: string, options: ReportOptions) => {
       const { report } = await import('./report.js')
       await report(run, options, await screen())
+    })
+
+  root
+    .command('show-report')
+    .description('serve the HTML report of a run on this machine, until Ctrl-C')
+    .argument('[run]', "its id or how that begins, 'last', a directory, or a result.json", 'last')
+    .option('--port <n>', 'where to listen, on 127.0.0.1 (default: a port that is free)', parsePort, 0)
+    .action(async (run: string, options: { port: number }) => {
+      const { showReport } = await import('./show-report.js')
+      process.exitCode = await showReport(run, options.port, await screen())
     })
 
   root
@@ -254,7 +272,7 @@ function reporterOptions(command: Command): Command {
   return command
     .option(
       '--reporter <name[=file]>',
-      'table, json, junit, github, markdown or dot; may be given several times',
+      'table, json, junit, github, markdown, html or dot; may be given several times',
       parseReporter,
     )
     .option('--output <file>', 'where a reporter without a file of its own writes (default: stdout)')

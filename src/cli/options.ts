@@ -90,10 +90,21 @@ export function parseIsolation(text: string): Isolation {
   return found
 }
 
+/** What an adapter that `init` makes can be written in. */
+export const LANGUAGES = ['js', 'python'] as const
+export type Language = (typeof LANGUAGES)[number]
+
 /** A reporter and the file it writes to: 'json=report.json', or 'json' for stdout. */
 export interface ReporterChoice {
   readonly name: string
   readonly file: string | undefined
+}
+
+/** The number of a TCP port; 0: any that is free. */
+export function parsePort(text: string): number {
+  const number = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN
+  if (!(number <= 65_535)) throw new InvalidArgumentError('Expected a port from 0 to 65535.')
+  return number
 }
 
 /** Collects every --reporter. */

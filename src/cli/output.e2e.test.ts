@@ -64,8 +64,13 @@ test('in GitHub Actions, annotations and a summary of the job come by themselves
   expect(unwritable.exitCode).toBe(0)
   expect(unwritable.stderr).toMatch(/^warning: the job's summary could not be written: ENOENT/)
 
-  const chosen = await cli([...ONE, '--quiet', '--reporter', 'dot'], { env: environment })
-  expect(chosen.stdout).not.toContain('::notice')
+  const notices = async (...reporters: string[]) => {
+    const args = [...ONE, '--quiet', ...reporters.flatMap((each) => ['--reporter', each])]
+    return (await cli(args, { env: environment })).stdout.includes('::notice')
+  }
+  expect(await notices('dot')).toBe(false)
+  expect(await notices('table', 'junit=/dev/null')).toBe(true)
+  expect(await notices('junit=/dev/null')).toBe(true)
 })
 
 describe.each([

@@ -26,11 +26,13 @@ const fileStyle = { chalk: new Chalk({ level: 0 }), width: FILE_WIDTH }
 /**
  * @param choices what --reporter said, in order
  * @param output the file of a single reporter that has none of its own
+ * @param tellsCi whether the CI service around us is told of the result, too
  * @throws UsageError where the choices make no sense together, or a file cannot be written
  */
 export async function openOutputs(
   choices: readonly ReporterChoice[],
   output: string | undefined,
+  tellsCi = true,
 ): Promise<Outputs> {
   const wanted = choices.length === 0 ? [{ name: 'table', file: undefined }] : choices
   const names = wanted.map(({ name }) => reporterName(name))
@@ -66,8 +68,10 @@ export async function openOutputs(
         const text = REPORTERS[name](result, fileStyle)
         await replaceFile(file, text).catch((error: unknown) => failures.push(error))
       }
-      if (process.env.GITHUB_ACTIONS === 'true') {
-        if (choices.length === 0) await tellGithub(result, out, err)
+      if (tellsCi && process.env.GITHUB_ACTIONS === 'true') {
+        // whoever reads a report from stdout wants nothing else there
+        const onStdout = destinations.find(({ file }) => file === undefined)?.name ?? 'table'
+        if (onStdout === 'table') await tellGithub(result, out, err)
         await setStepOutputs(result, err)
       }
       if (failures.length === 0) return

@@ -1,6 +1,7 @@
 /** What a person sees while a run goes on: on a terminal one live line, elsewhere a line for each scenario done. */
 import type { Ora } from 'ora'
 import type { Event } from '../history/events.js'
+import { eventInWords } from '../history/words.js'
 import { isFlaky, runsInWords } from '../report/flaky.js'
 import type { Estimate } from '../report/rates.js'
 import type { ScenarioResult, TrialResult, VerdictName } from '../report/result.js'
@@ -53,7 +54,7 @@ function plainProgress(output: Output, verbosity: Verbosity): Progress {
     events(trial, events) {
       if (verbosity !== 'debug') return
       for (const event of events) {
-        const text = inWords(event)
+        const text = eventInWords(event)
         if (text !== undefined) output.write(debugLine(trial, event.time, text))
       }
     },
@@ -79,32 +80,6 @@ function trialLine(trial: TrialResult, { chalk }: Output): string {
 
 function debugLine({ scenario, seed, index }: TrialName, time: number, text: string): string {
   return `${time.toFixed(1).padStart(8)} ms  ${scenario} ${seed}.${index}  ${oneLine(text)}\n`
-}
-
-/** What happened in the world around the operations; undefined for an operation. */
-function inWords(event: Event): string | undefined {
-  switch (event.type) {
-    case 'volume':
-      return `volume: ${event.detail}`
-    case 'phase':
-      return `the phase '${event.phase}' begins`
-    case 'fault':
-      return `${event.action} ${event.fault}: ${event.detail}`
-    case 'process':
-      return `target: ${event.action}: ${event.detail}`
-    case 'open':
-      return event.ok ? `target: open, ${event.mode}` : `target: open failed: ${event.error.message}`
-    case 'close':
-      return 'target: close'
-    case 'evidence':
-      return `evidence of ${event.errno}, ${event.grade}: ${event.detail}`
-    case 'resume':
-      return `resume, ${event.how}: ${event.detail}`
-    case 'verify':
-      return `read-back: ${event.action}`
-    default:
-      return undefined
-  }
 }
 
 async function liveProgress(output: Output, expected: Estimate | undefined): Promise<Progress> {

@@ -16,12 +16,10 @@ export interface ReportOptions {
   readonly output?: string
 }
 
-const TABLE: readonly ReporterChoice[] = [{ name: 'table', file: undefined }]
-
 /** @param selector an id, the beginning of one, `last`, a directory or a result.json */
 export async function report(selector: string, options: ReportOptions, screen: Screen): Promise<void> {
   if (options.list) return await list(screen.out)
-  const outputs = await openOutputs(options.reporter ?? TABLE, options.output)
+  const outputs = await openOutputs(options.reporter ?? [], options.output, false)
   await outputs.write(await readRun(selector), screen)
 }
 

@@ -1,7 +1,7 @@
 /** A step of the build: writes the published JSON Schemas next to the compiled code. */
 import { writeFile } from 'node:fs/promises'
-import { z } from 'zod'
 import { scenarioJsonSchema } from '../scenario/json-schema.js'
+import { z } from '../vendor/zod.js'
 import { configSchema } from './config.js'
 import { drillFileSchema } from './drill/spec.js'
 

@@ -1,16 +1,17 @@
 /** Each fault by itself: that it is there, that it is seen, and that it goes without harm to what others do meanwhile. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { BIN, cli } from '../testing/cli.js'
+import { BIN, cli, NOBODY } from '../testing/cli.js'
 import { type Ground, NO_GROUND, prepareGround } from '../testing/drill-ground.js'
 import { processState, sessionMembers } from './host/processes.js'
 import { readJournal } from './journal.js'
 import { drillMark } from './plan.js'
 
+const POLL = { timeout: 30_000, interval: 20 }
 /** Once it runs: where Python lies, nobody else may be able to read. */
 const AS_NOBODY = 'import os, sys, time; os.setgroups([]); os.setgid(65534); os.setuid(65534)'
 
@@ -68,7 +69,7 @@ open(directory + "/1", "w").write("x")
 `
       const other = spawn('python3', ['-uc', into], { stdio: ['ignore', 'pipe', 'inherit'] })
       await once(other.stdout, 'data')
-      const { stderr } = await drill('inodes', ...place(), '--for', '1s')
+      const { stderr } = await drill('inodes', ...place(), '--for', '3s')
       const [directory] = readdirSync(ground.data).filter((name) => name.startsWith('.lightning-chaos'))
       expect(readdirSync(path.join(ground.data, directory!)).sort()).toEqual(['1', 'theirs'])
       expect(stderr).toMatch(/left as it is: .*theirs: is not ours/)
@@ -81,10 +82,11 @@ open(directory + "/1", "w").write("x")
     test('refuses new writers, lets old ones go on, and unmounts even where it is in use', async () => {
       // in the drill, it goes to the directory that is mounted, and stays there
       const service = await serve(`old = open("${ground.data}/main.db", "r+b")
+errors = []
 print("there")
 while True:
     sys.stdin.readline()
-    os.chdir("${ground.data}")
+    if "30" not in errors: os.chdir("${ground.data}")
     errors = []
     for act in (lambda: os.write(old.fileno(), b"c"), lambda: os.close(os.open("wal/000001.log", os.O_WRONLY))):
         try: act(); errors.append("ok")
@@ -97,13 +99,26 @@ while True:
         const [line] = await once(service.stdout!, 'data')
         return String(line).trim()
       }
-      const running = drill('readonly', ...place(), '--for', '2s')
-      await expect.poll(() => ground.snapshot().mounts?.split('\n').length, { timeout: 10_000 }).toBe(2)
-      await expect.poll(said).toBe('ok 30')
+      const running = drill('readonly', ...place(), '--for', '5s')
+      await expect.poll(said, POLL).toBe('ok 30')
       const { exitCode, stdout, stderr } = await running
       expect(exitCode, stdout + stderr).toBe(0)
       expect(stdout).toMatch(/EROFS probe \d/)
       expect(await said()).toBe('ok ok')
+    })
+
+    test('of what is a mount itself leaves that mounted', async () => {
+      const { exitCode, stdout, stderr } = await drill(
+        'readonly',
+        '--path',
+        ground.mountPoint,
+        '--user',
+        '0',
+        '--for',
+        '300ms',
+      )
+      expect(exitCode, stdout + stderr).toBe(0)
+      expect(stdout).toMatch(/EROFS probe \d/)
     })
 
     test('is refused for a service that would not see it', async () => {
@@ -135,7 +150,7 @@ while True:
     const env = { ...process.env, PATH: `${slow}:${process.env.PATH}` }
     const tool = spawn(process.execPath, argv, { env, stdio: 'ignore' })
     const ended = once(tool, 'exit')
-    await expect.poll(() => existsSync(path.join(slow, 'fsfreeze.begun')), { timeout: 20_000 }).toBe(true)
+    await expect.poll(() => existsSync(path.join(slow, 'fsfreeze.begun')), POLL).toBe(true)
     const { plan, watchdog: name } = readJournal(ground.state)!
     const watchdog = Number(name!.split('.')[0])
     const programs = () => sessionMembers(watchdog, drillMark(plan!))
@@ -172,7 +187,7 @@ while True:
     test('what was stopped before stays so, and proves nothing', async () => {
       const { pid } = await idle()
       process.kill(pid, 'SIGSTOP')
-      await expect.poll(() => processState(pid)?.state).toBe('T')
+      await expect.poll(() => processState(pid)?.state, POLL).toBe('T')
       const { exitCode } = await drill('pause', '--pid', String(pid), '--for', '300ms')
       expect(exitCode).toBe(1)
       expect(processState(pid)?.state).toBe('T')
@@ -186,6 +201,31 @@ while True:
       const { exitCode, stderr } = await drill('pause', '--pid', String(pid()))
       expect(stderr).toMatch(why)
       expect(exitCode).toBe(3)
+    })
+
+    test("another user's process is refused, and nothing is begun", async () => {
+      const child = spawn('sleep', ['1000'])
+      services.push(child)
+      const state = path.join(ground.directory, 'own')
+      mkdirSync(state)
+      chownSync(state, 65534, 65534)
+      for (const fault of ['pause', 'kill', 'fd-limit']) {
+        const argv = [
+          'drill',
+          fault,
+          '--pid',
+          String(child.pid),
+          '--user',
+          '65534',
+          '--state',
+          state,
+          '--yes',
+        ]
+        const { exitCode, stderr } = await cli(argv, { as: { prefix: NOBODY } })
+        expect(stderr).toMatch(/is another user's/)
+        expect(exitCode).toBe(3)
+        expect(readdirSync(state)).toEqual([])
+      }
     })
 
     test('a process has to be named, and to be there', async () => {
@@ -207,7 +247,7 @@ for _ in range(${times}):
       services.push(child)
       let pids = ''
       child.stdout.on('data', (chunk) => (pids += chunk))
-      await expect.poll(() => pids).toMatch(/\n/)
+      await expect.poll(() => pids, POLL).toMatch(/\n/)
       const last = () => Number(pids.trim().split('\n').at(-1))
       const file = path.join(ground.directory, 'check')
       writeFileSync(file, `#!/bin/sh\ntest -n "$(cat /proc/${child.pid}/task/${child.pid}/children)"\n`, {

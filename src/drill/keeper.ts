@@ -1,7 +1,6 @@
 /** The tool's side of a watchdog: starts it, hears what it does, and does its work where it was killed. */
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { COMMAND_PATH } from '../sandbox/command.js'
 import { RefusedError, UndoError } from './errors.js'
@@ -12,8 +11,9 @@ import { type DrillPlan, drillMark } from './plan.js'
 import { undoActive } from './undo.js'
 
 const WATCHDOG = fileURLToPath(new URL('./watchdog.js', import.meta.url))
-/** How long after its time a watchdog may take before it is taken for stuck, beside a share of what injecting took. */
-const OVERTIME_MS = 30_000
+/** How long a watchdog may take before it is taken for stuck: to inject, and to undo beside what injecting took. */
+const INJECT_MS = 600_000
+const OVERTIME_MS = 60_000
 
 export interface Ending extends Undone {
   /** Why it was undone when it was, in words. */
@@ -25,7 +25,6 @@ export interface Ending extends Undone {
 }
 
 export interface Keeper {
-  readonly pid: number
   /** Settles once the fault is on, with what it is in words. Rejects where it is not, with everything undone. */
   readonly injected: Promise<string>
   /** Settles once it begins to undo. */
@@ -57,7 +56,14 @@ export function startWatchdog(plan: DrillPlan, state: string): Keeper {
   let armed = false
   let why = 'the watchdog was killed'
   let direct: Ending['direct'] = {}
+  let took = 0
   let patience: NodeJS.Timeout | undefined
+  const killAfter = (milliseconds: number) => {
+    clearTimeout(patience)
+    // it is the watchdog that we wait for, not the time
+    patience = setTimeout(() => child.kill('SIGKILL'), milliseconds).unref()
+  }
+  killAfter(INJECT_MS)
 
   const fail = (error: Error) => {
     injected.reject(error)
@@ -70,13 +76,14 @@ export function startWatchdog(plan: DrillPlan, state: string): Keeper {
         armed = true
         return
       case 'injected': {
-        const took = performance.now() - began
-        patience = setTimeout(() => child.kill('SIGKILL'), plan.forMs + took + OVERTIME_MS)
+        took = performance.now() - began
+        killAfter(plan.forMs + took + OVERTIME_MS)
         return injected.resolve(news.detail)
       }
       case 'undoing':
         why = news.why
         direct = news.direct
+        killAfter(took + OVERTIME_MS)
         return undoing.resolve(why)
       case 'undone':
         return undone.resolve({ detail: news.detail, left: news.left, failed: news.failed, why, direct })
@@ -98,8 +105,7 @@ export function startWatchdog(plan: DrillPlan, state: string): Keeper {
     undoing.resolve(why)
     if (!armed && last !== '') return fail(new RefusedError(`the watchdog could not be started: ${last}`))
     try {
-      await sleep(0)
-      const outcome = await undoActive(state)
+      const outcome = await undoActive(state, plan.id)
       const { detail, left, failed } = outcome ?? { detail: 'nothing was left to undo', left: [], failed: [] }
       injected.reject(new RefusedError(`${why} before the fault was on; ${detail}`))
       undone.resolve({ detail, left, failed, why, direct, without: true })
@@ -108,11 +114,14 @@ export function startWatchdog(plan: DrillPlan, state: string): Keeper {
     }
   })
   return {
-    pid: child.pid ?? 0,
     injected: injected.promise,
     undoing: undoing.promise,
     undone: undone.promise,
-    undo: () => void child.stdin.end('undo\n'),
+    undo() {
+      if (child.stdin.writableEnded) return
+      child.stdin.end('undo\n')
+      killAfter(took + OVERTIME_MS)
+    },
   }
 }
 

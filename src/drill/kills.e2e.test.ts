@@ -67,6 +67,8 @@ describe.skipIf(NO_GROUND !== undefined)(`kills (${NO_GROUND ?? 'root'})`, () =>
           : { armedMs: Math.random() * 200 }
       const { mark, wasActive } = await killOnce(argv, victim, moment)
       if (wasActive) active += 1
+      // whichever of the two is left does it, unasked
+      if (victim !== 'both') expect(readJournal(ground.state), victim).toBeUndefined()
       const undo = await cli(['drill', 'undo', '--state', ground.state])
       const story = `${victim}, ${JSON.stringify(moment)} of ${Math.round(length)}: ${undo.stdout}${undo.stderr}`
       expect(undo.exitCode, story).toBe(0)
@@ -106,8 +108,8 @@ describe.skipIf(NO_GROUND !== undefined)(`kills (${NO_GROUND ?? 'root'})`, () =>
       while (!isArmed() && child.exitCode === null) await sleep(2)
       await sleep(moment.armedMs)
     }
-    const watchdog = marked(mark).filter(({ command }) => command.includes('watchdog.js'))
     const wasActive = isArmed()
+    const watchdog = marked(mark).filter(({ command }) => command.includes('watchdog.js'))
     if (victim !== 'watchdog') child.kill('SIGKILL')
     if (victim !== 'tool') for (const { pid } of watchdog) end(pid)
     await ended

@@ -4,7 +4,7 @@ import { RefusedError } from './errors.js'
 import type { Fault, Observation } from './faults/fault.js'
 import { FAULTS } from './faults/index.js'
 import { type Limits, reasonToEnd } from './guard.js'
-import { startWatchdog } from './keeper.js'
+import { type Keeper, startWatchdog } from './keeper.js'
 import type { DrillPlan } from './plan.js'
 import type { Probe } from './probe/probe.js'
 import type { Expectation, Phase, RoundRecord, Sample } from './record.js'
@@ -44,7 +44,7 @@ export interface RoundSettings {
  *   something could not be undone
  */
 export async function runRound(settings: RoundSettings): Promise<RoundRecord> {
-  const { plan, state, signal, say, limits, recoverMs } = settings
+  const { plan, state, signal, say, recoverMs } = settings
   const began = performance.now()
   const fault = FAULTS[plan.fault]
   const observe = (): Observation | undefined => fault.observe?.(plan)
@@ -65,22 +65,11 @@ export async function runRound(settings: RoundSettings): Promise<RoundRecord> {
       say(`the fault is on: ${injected}`)
       const during = (await witness?.testify(patienceWith(plan, fault))) ?? []
       const observedDuring = observe()
-      let isOver = false
-      let aborted: string | undefined
-      void keeper.undoing.then(() => {
-        isOver = true
-      })
-      const guarding = (async () => {
-        while (!isOver && aborted === undefined) {
-          aborted = await reasonToEnd(limits, { place: plan.place, state }, settings.probeTimeoutMs)
-          if (aborted === undefined) await Promise.race([sleep(settings.everyMs), keeper.undoing])
-        }
-        if (aborted !== undefined) keeper.undo()
-      })()
-      await asker.until(keeper.undoing, () => (isOver ? 'edge' : 'during'))
+      const guarding = guard(settings, keeper)
+      await asker.until(keeper.undoing)
       say(`undoing: ${await keeper.undoing}`)
       const ending = await keeper.undone
-      await guarding
+      let aborted = await guarding
       for (const each of ending.left) say(`left as it is: ${each}`)
       const after = (await witness?.testify(WITNESS_PATIENCE_MS)) ?? []
       const observedAfter = fault.lasts ? undefined : observe()
@@ -103,15 +92,37 @@ export async function runRound(settings: RoundSettings): Promise<RoundRecord> {
         observed: { before: observedBefore, during: observedDuring, after: observedAfter },
         samples: asker.samples,
       }
+    } catch (error) {
+      keeper.undo()
+      // nothing goes on before the host is as it was; and that it cannot be is worse than whatever went wrong here
+      await keeper.undone
+      throw error
     } finally {
       signal.removeEventListener('abort', onAbort)
-      keeper.undo()
-      // whatever went wrong here: nothing goes on before the host is as it was
-      await keeper.undone.catch(() => {}) // who waits for it has heard
     }
   } finally {
     witness?.close()
   }
+}
+
+/** Ends a drill before its time where its limits say so. @returns why, in words; undefined where they did not */
+async function guard(settings: RoundSettings, keeper: Keeper): Promise<string | undefined> {
+  const { plan, state, limits, probeTimeoutMs, everyMs } = settings
+  let isOver = false
+  void keeper.undoing.then(() => {
+    isOver = true
+  })
+  while (!isOver) {
+    const reason = await reasonToEnd(limits, { place: plan.place, state }, probeTimeoutMs).catch(
+      (error: Error) => `the limits cannot be looked at: ${error.message}`,
+    )
+    if (reason !== undefined) {
+      keeper.undo()
+      return reason
+    }
+    await Promise.race([sleep(everyMs), keeper.undoing])
+  }
+  return undefined
 }
 
 function patienceWith({ forMs }: DrillPlan, { errnos }: Fault): number {
@@ -163,14 +174,14 @@ class Asker {
     }
   }
 
-  /** Asks until something happens. @param phase that a sample is in, as of its end */
-  async until(happens: Promise<unknown>, phase: () => Phase): Promise<void> {
+  /** Asks until something happens. What is answered after that was asked on the edge. */
+  async until(happens: Promise<unknown>): Promise<void> {
     let isOver = false
     const over = happens.then(() => {
       isOver = true
     })
     while (!isOver) {
-      await this.#ask(phase)
+      await this.#ask(() => (isOver ? 'edge' : 'during'))
       await Promise.race([sleep(this.#settings.everyMs), over])
     }
   }

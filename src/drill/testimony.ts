@@ -24,7 +24,11 @@ export class Witness {
   /** @param leave bytes that the fault leaves free */
   constructor({ uid, gid, groups }: Credentials, directory: string, leave: number) {
     const args = [uid, gid, groups.join(','), directory, leave + BEYOND].map(String)
-    this.#child = spawn(process.execPath, [WITNESS, ...args], { cwd: '/', stdio: ['pipe', 'pipe', 'ignore'] })
+    this.#child = spawn(process.execPath, [WITNESS, ...args], {
+      detached: true, // Ctrl-C in our terminal is not for it: it has to tell what is there after the undo
+      cwd: '/',
+      stdio: ['pipe', 'pipe', 'ignore'],
+    })
     this.#child.stdin.on('error', () => {}) // it has ended, which its exit tells
     createInterface({ input: this.#child.stdout }).on('line', (line) =>
       this.#waiting.shift()?.(JSON.parse(line)),

@@ -12,7 +12,9 @@ import { type DrillPlan, drillMark } from './plan.js'
 
 /** How long a watchdog may take to undo before it is ended and the journal is undone without it. */
 const WATCHDOG_MS = 120_000
-const STEP_MS = 50
+/** How long the kernel may take to end what is killed. */
+const KILL_MS = 30_000
+const STEP_MS = 20
 
 /** What an undo did. */
 export interface Outcome extends Undone {
@@ -21,13 +23,14 @@ export interface Outcome extends Undone {
 
 /**
  * Undoes whatever is active, with its watchdog's help where that is still there.
+ * @param only this drill, where another one may be active
  * @returns undefined where nothing was to be undone
  * @throws UndoError where something could not be put back; the journal is kept then
  */
-export async function undoActive(state: string, patienceMs = WATCHDOG_MS): Promise<Outcome | undefined> {
+export async function undoActive(state: string, only?: string): Promise<Outcome | undefined> {
   const found = readJournal(state)
-  if (found === undefined) return undefined
-  await endWatchdog(found, patienceMs)
+  if (found === undefined || (only !== undefined && found.plan?.id !== only)) return undefined
+  await endWatchdog(found)
   const left = readJournal(state)
   if (left?.plan?.id === found.plan?.id && left !== undefined) return await undoJournal(state, left)
   return (
@@ -87,7 +90,7 @@ export function watchdogState({ watchdog, plan }: JournalContent): 'there' | 'go
   return isRunning({ pid: Number(pid), start }) ? 'there' : 'gone'
 }
 
-async function endWatchdog(found: JournalContent, patienceMs: number): Promise<void> {
+async function endWatchdog(found: JournalContent): Promise<void> {
   if (watchdogState(found) === 'elsewhere') {
     throw new UndoError(
       'the drill was begun in another pid namespace, and its watchdog may be at work there',
@@ -97,10 +100,11 @@ async function endWatchdog(found: JournalContent, patienceMs: number): Promise<v
     )
   }
   signal(found, 'SIGTERM')
-  for (let waited = 0; watchdogState(found) === 'there' && waited < patienceMs; waited += STEP_MS)
-    await sleep(STEP_MS)
-  signal(found, 'SIGKILL')
-  while (watchdogState(found) === 'there') await sleep(STEP_MS)
+  const isGone = () => watchdogState(found) !== 'there'
+  if (!(await until(isGone, WATCHDOG_MS))) {
+    signal(found, 'SIGKILL')
+    await until(isGone, KILL_MS) // where even that does not end it, only the undo can
+  }
   await endPrograms(found)
 }
 
@@ -110,12 +114,25 @@ async function endWatchdog(found: JournalContent, patienceMs: number): Promise<v
  */
 async function endPrograms({ watchdog, plan }: JournalContent): Promise<void> {
   if (watchdog === undefined || plan === undefined) return
-  for (;;) {
-    const left = sessionMembers(pidOf(watchdog), drillMark(plan))
-    if (left.length === 0) return
-    for (const pid of left) send(pid, 'SIGKILL')
+  const programs = () =>
+    sessionMembers(pidOf(watchdog), drillMark(plan)).filter((pid) => pid !== pidOf(watchdog))
+  for (const pid of programs()) send(pid, 'SIGKILL')
+  if (await until(() => programs().length === 0, KILL_MS)) return
+  throw new UndoError(
+    `a program of the drill cannot be ended, and may still change something: ${programs().join(', ')}`,
+    {
+      hint: 'once it has ended: lightning-chaos drill undo',
+    },
+  )
+}
+
+/** @returns whether it held in time */
+async function until(holds: () => boolean, milliseconds: number): Promise<boolean> {
+  for (let waited = 0; !holds(); waited += STEP_MS) {
+    if (waited >= milliseconds) return false
     await sleep(STEP_MS)
   }
+  return true
 }
 
 function pidOf(watchdog: string): number {

@@ -1,6 +1,6 @@
 /** What a drill says to people: the plan before it, and the timeline after it. Pure. */
 import { inSeconds } from '../report/sentences.js'
-import { visible } from '../report/words.js'
+import { visible, wrap } from '../report/words.js'
 import type { Foresight } from './faults/fault.js'
 import type { ProcessState } from './host/processes.js'
 import type { DrillPlan } from './plan.js'
@@ -20,9 +20,15 @@ export interface Described {
 }
 
 const MOST_USERS = 8
+/** Columns before the text of a line. */
+const INDENT = 14
 
-/** The plan, a line each: what --dry-run prints, and what a person confirms. */
-export function planLines(described: Described): string[] {
+/** The plan: what --dry-run prints, and what a person confirms. */
+export function planLines(described: Described, width: number): string[] {
+  const row = (name: string, text: string) =>
+    wrap(text, Math.max(20, width - INDENT)).map(
+      (line, index) => `  ${(index === 0 ? name : '').padEnd(INDENT - 2)}${line}`,
+    )
   const { plan, title, foresight, service, users, journal, probes, rounds } = described
   const { place } = plan
   const named = users.slice(0, MOST_USERS).map(({ name, pid }) => `${visible(name)} (${pid})`)
@@ -33,23 +39,19 @@ export function planLines(described: Described): string[] {
     ...(place === undefined
       ? []
       : [
-          row('path', visible(place.path)),
-          row('file system', visible(`${place.type} of ${place.source} at ${place.mountPoint}`)),
-          row(
+          ...row('path', visible(place.path)),
+          ...row('file system', visible(`${place.type} of ${place.source} at ${place.mountPoint}`)),
+          ...row(
             'in use by',
             named.length === 0 ? 'no process that we may look at' : `${named.join(', ')}${more}`,
           ),
         ]),
-    row('service', visible(service)),
-    ...probes.map((probe) => row('probe', visible(probe))),
-    ...foresight.does.map((text) => row('does', visible(text))),
-    ...foresight.undoes.map((text) => row('undoes', visible(text))),
-    row('journal', visible(journal)),
+    ...row('service', visible(service)),
+    ...probes.flatMap((probe) => row('probe', visible(probe))),
+    ...foresight.does.flatMap((text) => row('does', visible(text))),
+    ...foresight.undoes.flatMap((text) => row('undoes', visible(text))),
+    ...row('journal', visible(journal)),
   ]
-}
-
-function row(name: string, text: string): string {
-  return `  ${name.padEnd(12)}${text}`
 }
 
 /** For each probe: a character a sample, a bar where the fault came and went, and the latencies. */
@@ -60,9 +62,9 @@ export function timelineLines({ samples, expectations }: RoundRecord): string[] 
     const parts = [of('before'), of('during', 'edge'), of('after')]
     const picture = parts.map((some) => some.map(({ error }) => (error === undefined ? '.' : 'x')).join(''))
     const latencies = (['before', 'during', 'after'] as const).map(
-      (phase) => `${phase} ${latency(of(phase))}`,
+      (phase) => `    ${phase.padEnd(6)} ${latency(of(phase))}`,
     )
-    return [`  ${briefly(name)}`, `    [${picture.join('|')}]`, `    ${latencies.join(', ')}`]
+    return [`  ${briefly(name)}`, `    [${picture.join('|')}]`, ...latencies]
   })
 }
 

@@ -63,6 +63,8 @@ export interface FaultKind {
   /** The kinds of volume that it works on, where not on all. */
   readonly volumes?: readonly VolumeKindName[]
   readonly parameters: Readonly<Record<string, ParameterSpec>>
+  /** Set where it changes what was written, and no operation fails. */
+  readonly damages?: true
   /** Set where the fault can only be healed while no target runs (the volume has to be mounted again). */
   readonly healsStopped?: boolean
   /** Set where the fault can only be injected while no target runs. */

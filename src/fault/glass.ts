@@ -139,6 +139,7 @@ export const bitRot: FaultKind = {
   family: 'io',
   errnos: ['rot'],
   refusals: ['io', 'corruption', 'read-only'],
+  damages: true,
   parameters: {
     at: {
       type: 'choice',

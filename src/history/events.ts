@@ -99,6 +99,8 @@ type WorldEvent =
       readonly errnos: readonly string[]
       /** Set where the fault takes the permission to read away as well: no promise to read holds then. */
       readonly stopsReads?: true
+      /** Set where it changes what was written, and no operation fails. */
+      readonly damages?: true
       /** Of the family read-only: what it takes the permission to write from; absent where that is both. */
       readonly blocks?: 'files' | 'directory'
       /** In words, with figures: 'ballast of 3,145,728 bytes, 0 bytes free'. */

@@ -18,6 +18,7 @@ export class Circumstances {
   #mode: OpenMode | undefined
   #starts = 0
   #session = 0
+  #isDamaged = false
 
   /** Grows whenever the target's process ends or the directory is opened: what an old session left undone stays undone. */
   get session(): number {
@@ -27,6 +28,11 @@ export class Circumstances {
   /** How the directory is open; undefined where it is not. */
   get mode(): OpenMode | undefined {
     return this.#mode
+  }
+
+  /** Whether a fault has changed what was written: from then on anything may come of it. */
+  get isDamaged(): boolean {
+    return this.#isDamaged
   }
 
   /** Faults that were healed and after which writes are not yet known to be back. */
@@ -90,6 +96,7 @@ export class Circumstances {
 
   #inject(fault: Fault, at: number): void {
     this.#active.set(fault.fault, fault)
+    if (fault.damages) this.#isDamaged = true
     this.#endRecovery(at)
   }
 

@@ -343,6 +343,30 @@ describe('the data of a target', () => {
     })
   })
 
+  it('may be wrong without a word after a disk changed it, where the target does not promise otherwise', () => {
+    const rot: Part[] = inject('io', { damages: true })
+    const found = (
+      value: Extract<Part, { type: 'ok' }>['value'],
+      contract: Contract,
+      damage: readonly Part[],
+    ) => {
+      const [began, id] = invoke(GET)
+      const over = [fault('heal', 'io'), killed, ...started(), resumed('in-place'), began]
+      const parts = [...damage, ...over, { type: 'ok', id, value } as Part]
+      return judged(trial(parts), contract).violations.map(({ kind }) => kind)
+    }
+    const lenient = waiving('tells-damage')
+    for (const [value, kind] of [
+      [null, 'lost-write'],
+      [{ corrupt: 'bytes of nobody' }, 'corrupt-read'],
+    ] as const) {
+      expect(found(value, STRICTEST, rot)).toContain(kind)
+      expect(found(value, lenient, rot)).toEqual([])
+      // a fault that tells of itself is no excuse
+      expect(found(value, lenient, inject('io'))).toContain(kind)
+    }
+  })
+
   it('may come in parts of a batch where the target does not promise otherwise', () => {
     const batch: Operation = {
       f: 'batch',

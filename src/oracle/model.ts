@@ -101,13 +101,14 @@ export class Model {
   #scan(scan: Scan, entries: Entries, since: number, at: number): void {
     const broken = shapeOfScan(scan, entries)
     if (broken !== undefined) {
-      this.#ledger.report('corrupt-read', `${operationInWords(scan)}, ${this.#when}, ${broken}`, at)
+      const summary = `${operationInWords(scan)}, ${this.#when}, ${broken}`
+      this.#report({ kind: 'corrupt-read', summary, at, promises: [] })
     }
     const found = new Map(entries)
     for (const [key, observed] of found) {
       if (this.#keys.has(key)) continue
       const summary = `${keyInWords(key)}: never written, and ${this.#when} a scan returned it`
-      this.#ledger.report('phantom-write', summary, at)
+      this.#report({ kind: 'phantom-write', summary, at, promises: [] })
       this.#key(key).see(observed, since, at, this.#circumstances.session)
     }
     const last = entries.length < scan.limit || broken !== undefined ? null : entries.at(-1)![0]
@@ -162,7 +163,7 @@ export class Model {
     const summary =
       `${batchInWords(batch.writes.map((write) => write.op))} ${OUTCOMES[there.outcome]}, and ${this.#when} ` +
       `${partInWords(there.op)} is there and ${partInWords(missing.op)} is not`
-    this.#ledger.report('torn-batch', summary, at, ['atomic-batches'])
+    this.#report({ kind: 'torn-batch', summary, at, promises: ['atomic-batches'] })
   }
 
   /** Violations of a batch's parts: of a torn one they are the tear, which is reported; else each is its own. */
@@ -180,7 +181,8 @@ export class Model {
   }
 
   #report({ kind, summary, at, promises }: Suspicion): void {
-    this.#ledger.report(kind, summary, at, promises)
+    const damage: readonly PromiseId[] = this.#circumstances.isDamaged ? ['tells-damage'] : []
+    this.#ledger.report(kind, summary, at, [...promises, ...damage])
   }
 }
 

@@ -14,6 +14,7 @@
  *     lost-write, resurrected-delete over a restart    durable-acks, whatever the fault was
  *     torn-batch                                       atomic-batches, whatever the fault was
  *
+ * After a fault that changed what was written, whatever is wrong with the data: tells-damage as well.
  * Under a fault of the family errorless there is no excuse for any of it.
  *
  * Everything else is broken under every contract: no target may crash, hang, make values up or lose what it acked

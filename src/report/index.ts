@@ -1,6 +1,7 @@
 import { renderDots } from './dot.js'
 import { renderGithub } from './github.js'
 import type { Style } from './grid.js'
+import { renderHtml } from './html.js'
 import { jsonReport } from './json.js'
 import { renderJunit } from './junit.js'
 import { renderMarkdown } from './markdown.js'
@@ -18,6 +19,7 @@ export const REPORTERS = {
   github: renderGithub,
   markdown: renderMarkdown,
   dot: renderDots,
+  html: renderHtml,
 } as const satisfies Readonly<Record<string, Reporter>>
 
 export type ReporterName = keyof typeof REPORTERS

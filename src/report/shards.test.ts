@@ -43,6 +43,10 @@ describe('cutShards', () => {
       shard.reduce((sum, [name]) => sum + times[name]!, 0),
     )
     expect(loads).toEqual([1100, 1000, 1000])
+    const last = [...planned.slice(1), { name: 'diskfull/long', trials: 1 }]
+    expect(
+      cut(last, 2, (name) => (name === 'diskfull/long' ? 300 : 100)).map((shard) => shard.length),
+    ).toEqual([1, 3])
   })
 
   it('gives each trial to one shard, and no shard more than one trial above its share', () => {

@@ -8,6 +8,7 @@ import {
   fewerPassesByChance,
   passRate,
   sumEvidence,
+  wilsonInterval,
   wilsonLowerBound,
 } from './stats.js'
 
@@ -18,6 +19,21 @@ const counts = (passed: number, failed: number): Counts => ({
   inconclusive: 0,
   skipped: 0,
   errors: 0,
+})
+
+describe('wilsonInterval', () => {
+  // Wilson, "Probable inference, the law of succession, and statistical inference", 1927; the figures are R's
+  // prop.test(x, n, correct = FALSE)
+  it.each([
+    [7, 8, 0.2480669, 0.6987953],
+    [19, 1, 0.7638603, 0.9911191],
+    [20, 0, 0.8388749, 1],
+    [0, 20, 0, 0.1611251],
+  ])('of %i passed and %i failed is from %f to %f', (passed, failed, low, high) => {
+    const interval = wilsonInterval(counts(passed, failed), 0.95)
+    expect(interval[0]).toBeCloseTo(low, 4)
+    expect(interval[1]).toBeCloseTo(high, 4)
+  })
 })
 
 describe('passRate', () => {

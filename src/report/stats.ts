@@ -48,6 +48,19 @@ export function wilsonLowerBound(counts: Counts, confidence: number): number {
   return Math.max(0, (centre - margin) / (1 + z ** 2 / n))
 }
 
+/**
+ * Where the true pass rate lies with this confidence, two-sided, by the same score interval. From 0 to 1; everything is
+ * possible where nothing was counted.
+ *
+ * @param confidence between 0 and 1
+ */
+export function wilsonInterval(counts: Counts, confidence: number): readonly [low: number, high: number] {
+  const { passed } = counts
+  const mirrored = { ...counts, passed: counted(counts) - passed, failed: passed, inconclusive: 0, errors: 0 }
+  const oneSided = (1 + confidence) / 2
+  return [wilsonLowerBound(counts, oneSided), 1 - wilsonLowerBound(mirrored, oneSided)]
+}
+
 /** The z below which a standard normal variable lies with this probability, from 0.5 to 1. */
 function normalQuantile(probability: number): number {
   let low = 0

@@ -69,7 +69,11 @@ function number(
   }
 }
 
-function evidenceText([errno, { direct, probe }]: [string, { direct: number; probe: number }]): string {
+/** 'ENOSPC direct 45 probe 2'. */
+export function evidenceText([errno, { direct, probe }]: [
+  string,
+  { direct: number; probe: number },
+]): string {
   return `${errno}${direct > 0 ? ` direct ${direct}` : ''}${probe > 0 ? ` probe ${probe}` : ''}`
 }
 

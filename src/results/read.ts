@@ -1,7 +1,6 @@
 /** Finds and reads what is kept of earlier runs. */
 import { readdir, readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { z } from 'zod'
 import { UsageError } from '../errors.js'
 import type { Event } from '../history/events.js'
 import type { PackedTimeline } from '../history/packed-timeline.js'
@@ -11,6 +10,7 @@ import { jsonReport } from '../report/json.js'
 import type { RunRates } from '../report/rates.js'
 import type { RunResult, ScenarioResult, TrialResult } from '../report/result.js'
 import { nearest } from '../scenario/nearest.js'
+import { z } from '../vendor/zod.js'
 import { lastId, RATES, resultFile, runIds, timelinesFile, trialDirectory, whenMissing } from './folder.js'
 
 /** Runs that a message names. */

@@ -139,6 +139,8 @@ describe('a run that is saved', () => {
       expect(ids[0]).toBe('20260102T000001.000Z-a+1-of-30')
       await saveRun(later(200), 'lightning')
       expect(await savedIds()).toHaveLength(20)
+      for (let index = 1; index <= 3; index++) await saveRun(shard(300 + index, 'b'), 'lightning')
+      expect(await savedIds()).toHaveLength(19 + 3)
     })
   })
 

@@ -2,9 +2,10 @@
  * What a scenario file may say. One zod schema gives the types, the validation with its messages and the
  * published JSON Schema; the parameters of each fault come from the fault's own table.
  */
-import { z } from 'zod'
+
 import type { FaultKind, ParameterSpec } from '../fault/fault.js'
 import { FAULTS } from '../fault/index.js'
+import { z } from '../vendor/zod.js'
 import { VOLUME_KINDS } from '../volume/volume.js'
 import { parseSize, SIZE_PATTERN } from './size.js'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { z } from 'zod'
 import { UsageError } from '../errors.js'
+import { z } from '../vendor/zod.js'
 import { parseYaml } from './yaml.js'
 
 const step = z.discriminatedUnion('do', [

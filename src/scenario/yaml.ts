@@ -13,8 +13,8 @@ import {
   visit,
   type YAMLError,
 } from 'yaml'
-import type { z } from 'zod'
 import { UsageError } from '../errors.js'
+import type { z } from '../vendor/zod.js'
 import { nearest } from './nearest.js'
 
 /** Far more than any scenario needs; the composer is recursive, and Node dies when its stack runs out there. */

@@ -20,6 +20,8 @@ export const PROMISES = {
   'opens-in-read-only-directory':
     'it opens in a directory in which it may not create files, and serves reads',
   'reads-after-io-error': 'reads go on after a write or an fsync failed',
+  'tells-damage':
+    'what a disk changed behind its back is told as damage, and neither given as right nor left out without a word',
   'recovers-after-heal': 'once the fault is gone, a restart at the latest brings writes back',
 } as const
 

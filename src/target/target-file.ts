@@ -1,9 +1,9 @@
 /** A target file: how to start a target of the user's own, and which promises it does not make. */
 import { basename, dirname, extname, isAbsolute, resolve } from 'node:path'
-import { z } from 'zod'
 import { UsageError } from '../errors.js'
 import { readTextFile } from '../scenario/text-file.js'
 import { parseYaml } from '../scenario/yaml.js'
+import { z } from '../vendor/zod.js'
 import { splitCommandLine } from './command-line.js'
 import { type Contract, PROMISES, type PromiseId } from './contract.js'
 import type { TargetSpec } from './spec.js'

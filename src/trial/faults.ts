@@ -14,12 +14,15 @@ interface On {
 export class Faults {
   readonly #recorder: Recorder
   readonly #trace: ErrorTrace | undefined
+  readonly #onChange: () => Promise<void>
   #on: On[] = []
   #acted = 0
 
-  constructor(recorder: Recorder, trace: ErrorTrace | undefined) {
+  /** @param onChange called when a fault has just been injected or healed */
+  constructor(recorder: Recorder, trace: ErrorTrace | undefined, onChange: () => Promise<void>) {
     this.#recorder = recorder
     this.#trace = trace
+    this.#onChange = onChange
   }
 
   get any(): boolean {
@@ -47,6 +50,7 @@ export class Faults {
     const active = await kind.inject(world, parameters)
     this.#on.push({ kind, active })
     this.#record('inject', { kind, active }, active.detail)
+    await this.#onChange()
     await this.#probe()
   }
 
@@ -54,12 +58,15 @@ export class Faults {
     await this.#probe()
     await this.#readTrace()
     for (const on of this.#on) await this.#readOwn(on)
-    for (const on of this.#on.reverse()) this.#record('heal', on, await on.active.heal())
+    for (const on of this.#on.reverse()) {
+      this.#record('heal', on, await on.active.heal())
+      await this.#onChange()
+    }
     this.#on = []
   }
 
   #record(action: 'inject' | 'heal', { kind, active }: On, detail: string): void {
-    const { kind: fault, family, refusals } = kind
+    const { kind: fault, family, refusals, damages } = kind
     const { blocks, stopsReads, errnos = kind.errnos } = active
     this.#recorder.record({
       type: 'fault',
@@ -70,6 +77,7 @@ export class Faults {
       errnos,
       ...(blocks === undefined ? {} : { blocks }),
       ...(stopsReads ? { stopsReads } : {}),
+      ...(damages ? { damages } : {}),
       detail,
     })
   }

@@ -37,7 +37,18 @@ serve(new Flaky())
 
 test('a trial that ends in another way with the same seed is flaky, and counts as failed', async () => {
   const { cwd, command } = await worksTheFirstTime()
-  const args = ['--target-cmd', command, '--repeat-each', '3', '--keep', 'kept', '--reporter', 'json']
+  const args = [
+    '--target-cmd',
+    command,
+    '--resume-timeout',
+    '300ms',
+    '--repeat-each',
+    '3',
+    '--keep',
+    'kept',
+    '--reporter',
+    'json',
+  ]
   const { exitCode, stdout } = await cli([...ONE, ...args], { cwd })
   const { repeatEach, flaky, scenarios, gate } = JSON.parse(stdout) as JsonReport
   expect(exitCode).toBe(1)

@@ -93,8 +93,9 @@ class TrialRun {
     const spec = trial.scenario.workload
     this.#workload = createWorkload(trial.seed, spec)
     this.#driver = new Driver(trial.seed, spec, this.#workload, recorder)
-    this.#faults = new Faults(recorder, trace ?? (volume.glass && new GlassTrace(volume.glass.client)))
     this.#space = new SpaceWatch(volume, recorder)
+    const errors = trace ?? (volume.glass && new GlassTrace(volume.glass.client))
+    this.#faults = new Faults(recorder, errors, () => this.#space.look())
     const command = trial.target.command.map((word) => word.replaceAll('{dir}', volume.data))
     this.#session = new Session({
       command: [...(volume.cpu === undefined ? [] : onCpu(volume.cpu)), ...identity.wrap(command)],

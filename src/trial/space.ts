@@ -19,19 +19,19 @@ export class SpaceWatch {
 
   /** Looks at once, and then again and again. */
   async start(): Promise<void> {
-    this.#timer ??= setInterval(() => this.#look(), INTERVAL)
-    await this.#look()
+    this.#timer ??= setInterval(() => this.look(), INTERVAL)
+    await this.look()
   }
 
   /** Looks for the last time. While it is stopped, the volume may be unmounted. */
   async stop(): Promise<void> {
     clearInterval(this.#timer)
     this.#timer = undefined
-    await this.#look()
+    await this.look()
   }
 
-  /** One look at a time, so that what is written down is in order. */
-  #look(): Promise<void> {
+  look(): Promise<void> {
+    // one at a time, so that what is written down is in order
     this.#looking = this.#looking
       .then(() => this.#volume.space())
       .then(

@@ -1,6 +1,5 @@
 /** `drill FAULT` and `drill run FILE`: plans, checks, asks, does the rounds, and reports. */
 import { createInterface } from 'node:readline/promises'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { audit } from '../../drill/audit.js'
 import { RefusedError } from '../../drill/errors.js'
 import { FAULTS } from '../../drill/faults/index.js'
@@ -26,7 +25,7 @@ import { productionMarkers } from '../config.js'
 import type { ReporterChoice } from '../options.js'
 import { openOutputs } from '../outputs.js'
 import { toolPackage } from '../package.js'
-import type { Screen } from '../screen.js'
+import type { Output, Screen } from '../screen.js'
 import { withStopSignal } from '../stop-signal.js'
 import { type DrillSpec, drillFileText } from './spec.js'
 
@@ -54,7 +53,7 @@ export async function doDrill(spec: DrillSpec, options: DrillOptions, screen: Sc
   if (place !== undefined) checkPlace(place, { fault, state, allowRootFilesystem })
   const service = await findService(spec, place)
   const plan = makePlan(spec, place, service)
-  const lines = describe(plan, service, spec, state)
+  const lines = describe(plan, service, spec, state, options.dryRun ? screen.out : screen.err)
   if (options.dryRun) {
     screen.out.write(`${[...lines, 'nothing was done (--dry-run)'].join('\n')}\n`)
     return ExitCode.gateMet
@@ -89,18 +88,27 @@ export async function doDrill(spec: DrillSpec, options: DrillOptions, screen: Sc
   })
 }
 
-function describe(plan: DrillPlan, service: Service, spec: DrillSpec, state: string): string[] {
+function describe(
+  plan: DrillPlan,
+  service: Service,
+  spec: DrillSpec,
+  state: string,
+  { width }: Output,
+): string[] {
   const fault = FAULTS[plan.fault]
-  return planLines({
-    plan,
-    title: fault.title,
-    foresight: fault.foresee(plan),
-    service: service.description,
-    users: plan.place === undefined ? [] : usersOf(plan.place.path),
-    journal: activeDirectory(state),
-    probes: spec.probes.map(({ ask }) => probeOf(ask).name),
-    rounds: spec.rounds,
-  })
+  return planLines(
+    {
+      plan,
+      title: fault.title,
+      foresight: fault.foresee(plan),
+      service: service.description,
+      users: plan.place === undefined ? [] : usersOf(plan.place.path),
+      journal: activeDirectory(state),
+      probes: spec.probes.map(({ ask }) => probeOf(ask).name),
+      rounds: spec.rounds,
+    },
+    width,
+  )
 }
 
 type RoundOptions = Omit<RoundSettings, 'plan' | 'round' | 'say' | 'onSample'> & { readonly rounds: number }
@@ -145,7 +153,7 @@ async function doRounds(
         plan,
         round,
         say: (line) => err.write(`${chalk.dim(`${mark}${line}`)}\n`),
-        onSample: (sample) => showSample(sample, settings.probes, err),
+        onSample: showChanges(settings.probes, err),
       })
       for (const line of timelineLines(record)) err.write(`${line}\n`)
       const trial = trialOf(record, again())
@@ -154,7 +162,8 @@ async function doRounds(
       trials.push(trial)
       if (record.aborted !== undefined) break
     } catch (error) {
-      // before the first fault there is nothing to report
+      // what was done so far is reported; before the first fault there is nothing to report
+      if (round > 0 && settings.signal.aborted) break
       if (round === 0 || !(error instanceof RefusedError || error instanceof UsageError)) throw error
       const reason = `not done: ${error.message}`
       const trial = {
@@ -167,19 +176,19 @@ async function doRounds(
       trials.push({ ...trial, verdict: 'inconclusive', reason })
       break
     }
-    await sleep(0)
   }
   return trials
 }
 
-/** A failure is said when it happens. */
-function showSample(
-  { probe, phase, error }: Sample,
-  probes: RoundOptions['probes'],
-  err: Screen['err'],
-): void {
-  if (error !== undefined && phase !== 'before')
-    err.write(`  ${phase}: ${briefly(probes[probe]!.name)} fails: ${oneLine(error)}\n`)
+/** Says of each probe when it begins to fail, or fails in another way, and when it passes again. */
+function showChanges(probes: RoundOptions['probes'], err: Screen['err']): (sample: Sample) => void {
+  const last = new Map<number, string | undefined>()
+  return ({ probe, error }) => {
+    if (last.get(probe) === error) return
+    last.set(probe, error)
+    const how = error === undefined ? 'passes again' : `fails: ${oneLine(error)}`
+    err.write(`  ${briefly(probes[probe]!.name)} ${how}\n`)
+  }
 }
 
 async function confirm({ err }: Screen): Promise<void> {
@@ -190,7 +199,10 @@ async function confirm({ err }: Screen): Promise<void> {
   }
   const asked = createInterface({ input: process.stdin, output: err.stream })
   try {
-    const answer = await asked.question("Type 'yes' to begin: ")
+    const gone = new Promise<string>((resolve) =>
+      asked.on('close', () => resolve('')).on('SIGINT', () => resolve('')),
+    )
+    const answer = await Promise.race([asked.question("Type 'yes' to begin: "), gone])
     if (answer.trim() !== 'yes') throw new RefusedError('not confirmed; nothing was touched')
   } finally {
     asked.close()

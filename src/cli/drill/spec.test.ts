@@ -3,6 +3,7 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { FAULTS } from '../../drill/faults/index.js'
 import type { FaultName } from '../../drill/plan.js'
+import { ROOT } from '../../testing/cli.js'
 import { freshPath } from '../../testing/directory.js'
 import { chaosToolkit } from './chaos-toolkit.js'
 import { DRILL_DEFAULTS } from './defaults.js'
@@ -119,5 +120,15 @@ describe('an experiment of the Chaos Toolkit', () => {
   test('gives every round the time that it takes', () => {
     const [drill] = experiment.method
     expect(drill!.provider.timeout).toBeGreaterThan((most.rounds * (most.forMs + most.recoverMs)) / 1000)
+  })
+})
+
+test('the example in the documentation is a drill', async () => {
+  const spec = await readDrillFile(path.join(ROOT, 'docs/examples/drill.yaml'))
+  expect(spec).toMatchObject({
+    fault: 'diskfull',
+    service: 'mydb.service',
+    rounds: 20,
+    minFreeElsewhere: 2 ** 30,
   })
 })

@@ -1,11 +1,11 @@
 /** A drill as somebody asks for it: by options, or by a file that can be kept and shared. */
 import path from 'node:path'
 import { stringify } from 'yaml'
-import { z } from 'zod'
 import { FAULTS } from '../../drill/faults/index.js'
 import type { FaultName } from '../../drill/plan.js'
 import { readTextFile } from '../../scenario/text-file.js'
 import { parseYaml } from '../../scenario/yaml.js'
+import { z } from '../../vendor/zod.js'
 import { parsedBy } from '../config.js'
 import { parseCount, parseDuration, parsePercent } from '../options.js'
 import { DRILL_DEFAULTS } from './defaults.js'

@@ -21,7 +21,7 @@ export async function drillStatus(
     return found !== undefined
   }
   if (found === undefined) {
-    out.write('no drill is active\n')
+    out.write(`no drill is active (${state})\n`)
     return false
   }
   const where = plan?.place === undefined ? '' : ` at ${visible(plan.place.path)}`

@@ -11,7 +11,7 @@ export async function drillUndo({ state }: { readonly state?: string }, { out }:
   checkState(directory)
   const outcome = await undoActive(directory)
   if (outcome === undefined) {
-    out.write('no drill is active\n')
+    out.write(`no drill is active (${directory})\n`)
     return ExitCode.gateMet
   }
   const { plan, detail, left } = outcome

@@ -61,16 +61,20 @@ function syncDirectory(directory) {
   }
 }
 
-/** What follows the last whole line is half of a write that was never acked. */
+/** What follows the last whole line is half of a write that was never acked; what comes before one is damage. */
 function load() {
   const bytes = fs.readFileSync(file)
   table.clear()
   end = 0
-  for (let next = bytes.indexOf('\n'); next >= 0; next = bytes.indexOf('\n', end)) {
-    const changes = decode(bytes.subarray(end, next).toString())
-    if (changes === undefined) return
+  let start = 0
+  for (let next = bytes.indexOf('\n'); next >= 0; next = bytes.indexOf('\n', start)) {
+    const changes = decode(bytes.subarray(start, next).toString())
+    if (changes !== undefined && start > end)
+      throw Object.assign(new Error(`${file} is damaged at byte ${end}`), { kind: 'corruption' })
+    start = next + 1
+    if (changes === undefined) continue
     apply(changes)
-    end = next + 1
+    end = start
   }
 }
 
@@ -195,7 +199,10 @@ function answer({ op, ...request }) {
   } catch (error) {
     const kind = kindOf(error)
     const code = error.code ?? 'INTERNAL'
-    return { ok: false, error: { code, kind, recoverable: kind !== 'internal', message: error.message } }
+    return {
+      ok: false,
+      error: { code, kind, recoverable: !['internal', 'corruption'].includes(kind), message: error.message },
+    }
   }
 }
 

@@ -15,7 +15,7 @@ import type { Fault } from './fault.js'
 import { keep } from './keep.js'
 
 /** Room comes back a little after the file goes (xfs frees in the background). */
-const SETTLE_MS = 30_000
+const SETTLE_MS = 10_000
 const SETTLE_STEP_MS = 20
 const PIECE = 1024 * 1024
 
@@ -27,8 +27,13 @@ export const diskfull: Fault<Room> = {
   capabilities: ['dac_override', 'sys_resource'],
   foresee(plan) {
     const { path, mountPoint, type } = placeOf(plan)
-    const { available, reserved, fixed } = spaceOf(path)
+    const { available, reserved, fixed } = spaceOf(path, type)
     if (!fixed) throw new HostError(`${mountPoint} (${type}) does not say how much room it has`)
+    if (plan.reserved && process.geteuid?.() !== 0) {
+      throw new HostError('only root can fill what is reserved for root', {
+        hint: 'leave out --reserved, or call it by sudo',
+      })
+    }
     tryUnnamed(path)
     const takes = Math.max(0, available + (plan.reserved ? reserved : 0) - plan.leave)
     const keeps =
@@ -49,7 +54,8 @@ export const diskfull: Fault<Room> = {
     }
   },
   *save(plan) {
-    yield { free: spaceOf(placeOf(plan).path).available }
+    const { path, type } = placeOf(plan)
+    yield { free: spaceOf(path, type).available }
   },
   async inject(plan, _saved, stop) {
     const fd = await withPlace(plan, async (directory) => openUnnamed(directory, constants.O_RDWR))
@@ -66,8 +72,11 @@ export const diskfull: Fault<Room> = {
     return {
       detail: `${formatSize(ballast.size)} taken, ${formatSize(available)} free`,
       async release() {
-        await keeping.end()
-        await ballast.giveBack(placeOf(plan).path)
+        try {
+          await keeping.end()
+        } finally {
+          await ballast.giveBack(placeOf(plan).path)
+        }
       },
     }
   },
@@ -91,7 +100,7 @@ class Ballast {
 
   /** Of the file system that it is on. */
   space(): Space {
-    return spaceOf(this.#file)
+    return spaceOf(this.#file, placeOf(this.#plan).type)
   }
 
   /** Bytes that it takes on the file system. */
@@ -106,7 +115,7 @@ class Ballast {
       const room = this.#room()
       piece = Math.min(piece, room - (room % bsize))
       if (piece < bsize) break
-      if (!(await this.#take(piece))) piece /= 2
+      if (!(await this.#take(piece))) piece = Math.floor(piece / 2)
     }
   }
 
@@ -119,6 +128,8 @@ class Ballast {
     const { size } = this
     const before = freeBytes(path)
     this.close()
+    // btrfs gives room back when its transaction ends, which is 30 s away otherwise
+    await command('sync', '--file-system', path)
     // others take of it at once: most of it is enough to know that it came back
     for (
       let waited = 0;
@@ -188,9 +199,11 @@ interface Space {
   readonly fixed: boolean
 }
 
-function spaceOf(path: string): Space {
+/** @param type of the file system: what is free and not available is reserved for root on ext4, and elsewhere something else */
+function spaceOf(path: string, type: string): Space {
   const { bavail, bfree, bsize, blocks } = statfsSync(path)
-  return { available: bavail * bsize, reserved: (bfree - bavail) * bsize, fixed: blocks > 0 }
+  const reserved = type.startsWith('ext') ? (bfree - bavail) * bsize : 0
+  return { available: bavail * bsize, reserved, fixed: blocks > 0 }
 }
 
 function freeBytes(path: string): number {

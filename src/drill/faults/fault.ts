@@ -1,4 +1,6 @@
 /** What a fault of a live host is. Each file of this room defines one; index.ts lists them. */
+import { readFileSync } from 'node:fs'
+import { HostError } from '../../errors.js'
 import type { Saved } from '../journal.js'
 import type { DrillPlan } from '../plan.js'
 
@@ -53,6 +55,16 @@ export interface Fault<S extends Saved = Saved> {
   undo(plan: DrillPlan, saved: readonly S[]): Promise<Undone>
   /** Whether the kernel shows the fault, where there is nothing to try. */
   observe?(plan: DrillPlan): Observation | undefined
+}
+
+/** capabilities(7): the bit of CAP_SYS_ADMIN. */
+const CAP_SYS_ADMIN = 21n
+
+/** @throws HostError where we may neither mount nor freeze: what cannot be done could not be undone */
+export function needSysAdmin(what: string): void {
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0'
+  if (((BigInt(`0x${effective}`) >> CAP_SYS_ADMIN) & 1n) === 1n) return
+  throw new HostError(`drill ${what} needs CAP_SYS_ADMIN`, { hint: 'call it as root, by sudo' })
 }
 
 /** Most things that are named one by one. */

@@ -4,7 +4,7 @@ import { CommandError, command } from '../../sandbox/command.js'
 import { credentialsOf, isRunning, type ProcessId } from '../host/processes.js'
 import type { PlannedProcess } from '../plan.js'
 import { type Fault, Told } from './fault.js'
-import { checkProcesses, named } from './process.js'
+import { checkProcesses, checkRights, named } from './process.js'
 
 type Limited = PlannedProcess & {
   /** The soft limit as it was, and as it is set. */
@@ -17,6 +17,8 @@ export const fdLimit: Fault<Limited> = {
   errnos: ['EMFILE'],
   capabilities: ['sys_resource', 'sys_ptrace', 'dac_read_search', 'setuid', 'setgid'],
   foresee(plan) {
+    checkProcesses(plan)
+    checkRights(plan)
     const all = [...this.save(plan)]
     return {
       does: all.map(

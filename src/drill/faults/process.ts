@@ -1,6 +1,6 @@
 /** Faults of running processes: stopped, killed. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { UsageError } from '../../errors.js'
+import { HostError, UsageError } from '../../errors.js'
 import { RefusedError } from '../errors.js'
 import { isRunning, lineage, type ProcessId, processState } from '../host/processes.js'
 import type { DrillPlan, PlannedProcess } from '../plan.js'
@@ -18,6 +18,8 @@ export const pause: Fault<PlannedProcess> = {
   errnos: [],
   capabilities: ['kill'],
   foresee(plan) {
+    checkProcesses(plan)
+    checkRights(plan)
     return {
       does: [`stops ${named(plan.processes)} (SIGSTOP)`],
       undoes: ['lets them go on (SIGCONT), those alone that were not stopped before'],
@@ -30,17 +32,18 @@ export const pause: Fault<PlannedProcess> = {
   async inject(_plan, saved) {
     for (const each of saved) signal(each, 'SIGSTOP')
     await until(() => saved.every((each) => stateOf(each) === STOPPED || !isRunning(each)))
-    return { detail: `${saved.length} processes are stopped` }
+    return { detail: saved.length === 0 ? 'all of it was stopped already' : `stopped: ${named(saved)}` }
   },
   async undo(_plan, saved) {
     const left = new Told()
-    let continued = 0
+    const continued: PlannedProcess[] = []
     for (const each of saved) {
       if (!isRunning(each)) left.add(`${named([each])} has ended`)
-      else if (stateOf(each) === STOPPED) continued += signal(each, 'SIGCONT') ? 1 : 0
+      else if (stateOf(each) === STOPPED && signal(each, 'SIGCONT')) continued.push(each)
     }
     await until(() => saved.every((each) => stateOf(each) !== STOPPED))
-    return { detail: `${continued} processes go on`, left: left.lines, failed: [] }
+    const detail = continued.length === 0 ? 'nothing was stopped any more' : `goes on: ${named(continued)}`
+    return { detail, left: left.lines, failed: [] }
   },
   observe(plan) {
     const stopped = plan.processes.find((each) => stateOf(each) === STOPPED)
@@ -54,6 +57,8 @@ export const kill: Fault<PlannedProcess> = {
   capabilities: ['kill'],
   lasts: true,
   foresee(plan) {
+    checkProcesses(plan)
+    checkRights(plan)
     return {
       does: [`kills ${named(plan.processes.slice(0, 1))} (SIGKILL)`],
       undoes: ['nothing: whatever started it has to start it again'],
@@ -66,7 +71,7 @@ export const kill: Fault<PlannedProcess> = {
   async inject(_plan, saved) {
     for (const each of saved) signal(each, 'SIGKILL')
     await until(() => !saved.some(isRunning))
-    return { detail: `${named(saved)} is killed` }
+    return { detail: `killed: ${named(saved)}` }
   },
   async undo() {
     return { detail: 'a kill cannot be undone', left: [], failed: [] }
@@ -87,6 +92,23 @@ export function checkProcesses({ fault, processes }: DrillPlan): void {
     const isKernel = pid === KTHREADD || processState(pid)?.parent === KTHREADD
     if (pid === 1 || isKernel) throw new RefusedError(`${name} (${pid}) is a part of the system`)
     if (above.has(pid)) throw new RefusedError(`${name} (${pid}) is what this drill runs in`)
+  }
+}
+
+/** The tool asks this, with all its rights: a watchdog has only those that it needs. @throws HostError */
+export function checkRights({ processes }: DrillPlan): void {
+  const other = processes.find(({ pid }) => !maySignal(pid))
+  if (other !== undefined) {
+    throw new HostError(`${named([other])} is another user's`, { hint: 'call it as root, by sudo' })
+  }
+}
+
+/** kill(2) with signal 0 only looks. */
+function maySignal(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'EPERM'
   }
 }
 

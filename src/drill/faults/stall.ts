@@ -1,10 +1,11 @@
 /** A file system that stands still: whoever writes waits, and cannot be killed, until it is thawed (fsfreeze(8)). */
+import { HostError } from '../../errors.js'
 import { CommandError, command } from '../../sandbox/command.js'
 import { placeOf, withPlace } from '../host/place.js'
 import { bootId } from '../host/processes.js'
 import type { DrillPlan } from '../plan.js'
 import { BLOCKED } from '../testimony.js'
-import type { Fault } from './fault.js'
+import { type Fault, needSysAdmin } from './fault.js'
 
 interface Frozen {
   readonly mountPoint: string
@@ -16,6 +17,7 @@ export const stall: Fault<Frozen> = {
   capabilities: ['sys_admin', 'dac_read_search'],
   foresee(plan) {
     const { mountPoint, type } = placeOf(plan)
+    needSysAdmin('stall')
     return {
       does: [
         `freezes ${mountPoint} (${type}): every write to it waits, and whoever waits cannot be killed (fsfreeze --freeze)`,
@@ -28,7 +30,7 @@ export const stall: Fault<Frozen> = {
     yield { mountPoint: placeOf(plan).mountPoint }
   },
   async inject(plan) {
-    await freeze(plan, '--freeze')
+    await freeze(plan, '--freeze').catch((error) => explain(plan, error))
     return { detail: `${placeOf(plan).mountPoint} is frozen` }
   },
   async undo(plan) {
@@ -42,6 +44,13 @@ async function freeze(plan: DrillPlan, what: '--freeze' | '--unfreeze'): Promise
   await withPlace(plan, async (fd) => {
     await command('fsfreeze', what, `/proc/${process.pid}/fd/${fd}`)
   })
+}
+
+/** @throws HostError where that kind of file system cannot be frozen (tmpfs), the error itself else */
+function explain(plan: DrillPlan, error: unknown): never {
+  if (!(error instanceof CommandError) || !/not supported/.test(error.stderr)) throw error
+  const { mountPoint, type } = placeOf(plan)
+  throw new HostError(`${mountPoint} is ${type}, which cannot be frozen`, { cause: error })
 }
 
 /** The kernel's answer for a file system that is not frozen: EINVAL. */
