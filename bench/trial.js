@@ -17,7 +17,7 @@ import { createWorkload } from '../dist/workload/workload.js'
 import { median, ratio, row } from './figures.js'
 
 const SCENARIO = 'diskfull/neighbour'
-const TRIALS = 10
+const TRIALS = 30
 const ROUNDS = 3
 
 const silent = { record() {} }
