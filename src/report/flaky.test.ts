@@ -8,6 +8,7 @@ import { renderGithub } from './github.js'
 import { jsonReport } from './json.js'
 import { renderJunit } from './junit.js'
 import { renderMarkdown } from './markdown.js'
+import { pageOf } from './page-data.js'
 import type { TrialResult } from './result.js'
 import { renderTable } from './table.js'
 
@@ -116,6 +117,10 @@ describe('every report says what is flaky', () => {
 
   it('dot', () => {
     expect(renderDots(flaky, plain)).toMatch(/^diskfull\/sweep {2}\.{19}~\n\n\. passed {2}~ flaky\n/)
+  })
+
+  it('html', () => {
+    expect(pageOf(flaky).notes).toContain(sentence)
   })
 
   it('json, which says so as well where nothing is', () => {
