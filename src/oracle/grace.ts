@@ -100,8 +100,10 @@ export class Grace {
     if (event.ok && event.mode === 'read-write') return
     const faults = this.#circumstances.faultsSince(at)
     if (faults.length === 0) {
-      // Until writes are back it is the resume event that says whether the target recovered.
-      if (this.#circumstances.recoveringSince(at)) return
+      // Until writes are back it is the resume event that says whether the target recovered. A lock is no matter of
+      // recovery: nobody else has the directory open.
+      const isLocked = !event.ok && event.error.kind === 'busy'
+      if (this.#circumstances.recoveringSince(at) && !isLocked) return
       const how = event.ok ? 'opened read-only' : `failed: ${errorInWords(event.error)}`
       this.#ledger.report('open-failed', `open with no fault on, ${this.#when}, ${how}`, at)
       return

@@ -107,6 +107,10 @@ const FINE: readonly (readonly [string, readonly (Part | readonly Part[])[]])[] 
     'a write refused between heal and resume',
     [inject('full'), fault('heal', 'full'), failed(LATER_PUT, 'internal', 'info'), resumed('in-place')],
   ],
+  [
+    'a reopen that failed after a fault of the device',
+    [inject('io'), fault('heal', 'io'), openFailed('io'), killed, started(), resumed('restart')],
+  ],
   ['a reopen after a fault of the device', [inject('io'), fault('heal', 'io'), resumed('reopen')]],
   [
     'a restart after permission is back',
@@ -155,6 +159,12 @@ const WRONG: readonly (readonly [
   ['a write failed in good health', 'wrong-error', undefined, [failed(LATER_PUT, 'io', 'info')]],
   ['a compaction failed in good health', 'wrong-error', undefined, [failed(COMPACT, 'io', 'info')]],
   ['a read failed in good health', 'unreadable', undefined, [failed(GET, 'io')]],
+  [
+    'a reopen that its own lock kept out',
+    'open-failed',
+    undefined,
+    [inject('io'), fault('heal', 'io'), openFailed('busy'), killed, started(), resumed('restart')],
+  ],
   ['an open failed in good health', 'open-failed', undefined, [killed, openFailed('busy'), started()]],
   [
     'opened read-only in good health',
