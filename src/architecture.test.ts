@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 
 const SOURCE = import.meta.dirname
 const files = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' }).filter(
-  (file) => file.endsWith('.ts') && !file.endsWith('.test.ts') && !file.startsWith('testing/'),
+  (file) => /\.tsx?$/.test(file) && !file.endsWith('.test.ts') && !file.startsWith('testing/'),
 )
 
 interface Import {
@@ -29,7 +29,8 @@ const imports: Import[] = files.flatMap((from) => {
 
 const room = (file: string) => file.split('/')[0]!
 // a vendored library is a library
-const isOurs = ({ to }: Import) => files.includes(`${to}.ts`) && room(to) !== 'vendor'
+const isOurs = ({ to }: Import) =>
+  (files.includes(`${to}.ts`) || files.includes(`${to}.tsx`)) && room(to) !== 'vendor'
 
 test('the imports were found', () => {
   expect(imports.filter(isOurs).length).toBeGreaterThan(100)
@@ -72,6 +73,18 @@ test('a drill is judged and told from its record alone', () => {
       entry,
     ).toEqual([])
   }
+})
+
+test('the page is told everything: nobody imports the viewer, and it takes types and timelines alone', () => {
+  const pure = ['report', 'history']
+  expect(imports.filter(({ from, to }) => room(from) !== 'viewer' && room(to) === 'viewer')).toEqual([])
+  const taken = imports.filter(
+    (each) => room(each.from) === 'viewer' && isOurs(each) && room(each.to) !== 'viewer',
+  )
+  expect(taken.length).toBeGreaterThan(3)
+  expect(
+    taken.filter(({ to, typeOnly }) => !pure.includes(room(to)) || (room(to) === 'report' && !typeOnly)),
+  ).toEqual([])
 })
 
 test('results are kept without knowing how a run is made', () => {
