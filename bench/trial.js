@@ -62,7 +62,8 @@ async function floorTrial(seed) {
   await rm(data, { recursive: true })
 }
 
-async function tool(workers) {
+/** @param processors as taskset(1) takes them; all of them where it is not given */
+async function tool(workers, processors) {
   const bin = path.resolve(import.meta.dirname, '../bin/lightning-chaos.js')
   const args = [
     'run',
@@ -76,17 +77,25 @@ async function tool(workers) {
     '--no-save',
   ]
   const started = performance.now()
-  const { exitCode } = await execa(process.execPath, [bin, ...args], { reject: false })
+  const pinned = processors === undefined ? [] : ['taskset', '--cpu-list', processors]
+  const [program, ...rest] = [...pinned, process.execPath, bin, ...args]
+  const { exitCode } = await execa(program, rest, { reject: false })
   if (exitCode !== 0) throw new Error(`the run exited with ${exitCode}`)
   return performance.now() - started
 }
 
 const rounds = []
 for (let round = 0; round < ROUNDS; round += 1) {
-  rounds.push({ floor: await floor(), one: await tool(1), two: await tool(2) })
+  rounds.push({
+    floor: await floor(),
+    one: await tool(1),
+    two: await tool(2),
+    oneOnOne: await tool(1, '0'),
+    twoOnTwo: await tool(2, '0,1'),
+  })
 }
 console.log(`${SCENARIO}, ${TRIALS} trials, ${ROUNDS} rounds, medians`)
-for (const name of ['floor', 'one', 'two'])
+for (const name of Object.keys(rounds[0]))
   row(name, `${Math.round(median(rounds.map((round) => round[name])))} ms`)
 ratio(
   'trials against the floor, one worker',
@@ -96,5 +105,10 @@ ratio(
 ratio(
   'two workers against one',
   rounds.map(({ one, two }) => one / two),
+  'at least 1.7',
+)
+ratio(
+  'two workers on two processors against one on one',
+  rounds.map(({ oneOnOne, twoOnTwo }) => oneOnOne / twoOnTwo),
   'at least 1.7',
 )

@@ -16,7 +16,7 @@ interface Trace {
 export async function traceCalls(plan: DrillPlan, errnos: readonly string[]): Promise<Trace | undefined> {
   const traced = errnos.filter((errno) => errno in constants.errno)
   if (plan.processes.length === 0 || traced.length === 0 || !existsSync(INSTANCES)) return undefined
-  const trace = await KernelTrace.open(ownerName()!, SLOT, '/proc').catch(() => undefined) // not allowed to
+  const trace = await KernelTrace.open(ownerName()!, SLOT, '/proc', traced).catch(() => undefined) // not allowed to
   if (trace === undefined) return undefined
   await trace.followAll(plan.processes.map(({ pid }) => pid))
   await trace.arm(traced)

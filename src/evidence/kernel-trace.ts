@@ -3,7 +3,19 @@
  * (tracefs, event raw_syscalls/sys_exit, in an instance of its own). Root only.
  */
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { errnoName, errnoNumber } from '../errno.js'
@@ -29,13 +41,17 @@ export interface ErrorTrace {
 }
 
 /**
- * Most changes of a trace wait some 30 ms for the kernel to be done with the old one, with nothing to compute: they go
- * on beside the trial, one after the other, and who needs one waits for it.
+ * The event is enabled, with a filter for every error that may be asked for, as long as the instance is there: to change
+ * either waits for the kernel to be done with the old one, and to turn the recording on and off (tracing_on) does not.
+ * Whom it follows has to be changed; that takes some 30 ms with nothing to compute, so it goes on beside the trial, one
+ * after the other, and who needs it waits for it.
  */
 export class KernelTrace implements ErrorTrace {
   readonly name = 'kernel trace'
   readonly #directory: string
   readonly #hostProc: string
+  #errnos: readonly string[] = []
+  #isArmed = false
   #changed: Promise<void> = Promise.resolve()
 
   private constructor(directory: string, hostProc: string) {
@@ -49,34 +65,42 @@ export class KernelTrace implements ErrorTrace {
    * @param owner names the run, so that its janitor finds what is to be removed
    * @param slot sandboxes that run at the same time have different ones
    * @param hostProc the /proc in which processes have the numbers that the kernel uses
+   * @param errnos the errors that it may be armed for
    * @returns undefined where this host has no such trace for us
    */
   static async open(
     owner: string,
     slot: number | 'drill',
     hostProc: string,
+    errnos: readonly string[],
   ): Promise<KernelTrace | undefined> {
     if (!(await mountTracefs())) return undefined
     const directory = path.join(INSTANCES, `${INSTANCE_PREFIX}${owner}-${slot}`)
     const trace = new KernelTrace(directory, hostProc)
     if (existsSync(directory)) {
-      trace.#change(`${EVENT}/enable`, '0') // the one before may have been killed
-      trace.#change('trace', '')
+      trace.#record(false) // the trial before may have been killed
+      trace.#take()
     } else {
       mkdirSync(directory)
+      trace.#record(false)
       trace.#change('buffer_size_kb', String(BUFFER_KIB))
       trace.#change('options/event-fork', '1')
+      trace.#change(`${EVENT}/filter`, errnos.map((errno) => `ret == -${errnoNumber(errno)}`).join(' || '))
+      trace.#change(`${EVENT}/enable`, '1')
     }
     return trace
   }
 
-  /** Follows one of our own children, and everything that it starts, until they end. */
+  /**
+   * Follows one of our own children, and everything that it starts, until they end. Waits for it only where the trace is
+   * armed: there the child may run into the fault as soon as it opens its files.
+   */
   async follow(pid: number): Promise<void> {
     const self = readlinkSync(path.join(this.#hostProc, 'self'))
     const children = readFileSync(path.join(this.#hostProc, self, 'task', self, 'children'), 'latin1')
     const hostPid = children.split(' ').find((child) => child !== '' && this.#innerPid(child) === pid)
     if (hostPid !== undefined) this.#change('set_event_pid', hostPid)
-    await this.#changed
+    if (this.#isArmed) await this.#changed
   }
 
   /** Follows processes of others with every thread that they have, and what these start. */
@@ -87,20 +111,19 @@ export class KernelTrace implements ErrorTrace {
   }
 
   async arm(errnos: readonly string[]): Promise<void> {
-    this.#change(`${EVENT}/filter`, errnos.map((errno) => `ret == -${errnoNumber(errno)}`).join(' || '))
-    this.#change(`${EVENT}/enable`, '1')
+    this.#errnos = errnos
+    this.#isArmed = true
     await this.#changed
+    this.#record(true)
   }
 
   async disarm(): Promise<ReadonlyMap<string, number>> {
-    this.#change(`${EVENT}/enable`, '0')
-    await this.#changed
-    const text = readFileSync(path.join(this.#directory, 'trace'), 'latin1')
-    this.#change('trace', '')
+    this.#isArmed = false
+    this.#record(false)
     const counts = new Map<string, number>()
-    for (const [, number] of text.matchAll(/sys_exit: NR \d+ = -(\d+)/g)) {
+    for (const [, number] of this.#take().matchAll(/sys_exit: NR \d+ = -(\d+)/g)) {
       const errno = errnoName(Number(number))
-      counts.set(errno, (counts.get(errno) ?? 0) + 1)
+      if (this.#errnos.includes(errno)) counts.set(errno, (counts.get(errno) ?? 0) + 1)
     }
     return counts
   }
@@ -115,6 +138,22 @@ export class KernelTrace implements ErrorTrace {
   #innerPid(hostPid: string): number {
     const status = readFileSync(path.join(this.#hostProc, hostPid, 'status'), 'latin1')
     return Number(/^NSpid:.*?(\d+)$/m.exec(status)?.[1])
+  }
+
+  #record(isOn: boolean): void {
+    writeFileSync(path.join(this.#directory, 'tracing_on'), isOn ? '1' : '0')
+  }
+
+  /** What was recorded since this was called last. */
+  #take(): string {
+    const pipe = openSync(path.join(this.#directory, 'trace_pipe'), constants.O_RDONLY | constants.O_NONBLOCK)
+    try {
+      let text = ''
+      for (let chunk = readNow(pipe); chunk !== ''; chunk = readNow(pipe)) text += chunk
+      return text
+    } finally {
+      closeSync(pipe)
+    }
   }
 
   /** Changes a file of the trace once all earlier changes are made. */
@@ -146,6 +185,17 @@ export async function mountTracefs(): Promise<boolean> {
     throw error
   }
   return canTrace()
+}
+
+/** What can be read without waiting; '' where that is nothing. */
+function readNow(pipe: number): string {
+  const chunk = Buffer.alloc(1 << 16)
+  try {
+    return chunk.toString('latin1', 0, readSync(pipe, chunk))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return ''
+    throw error
+  }
 }
 
 function namesIn(directory: string): string[] {

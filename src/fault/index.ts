@@ -37,3 +37,8 @@ export const FAULTS: readonly [FaultKind, ...FaultKind[]] = [
   lostSync,
   powerCut,
 ]
+
+/** Every error that the kernel's trace is asked for as the evidence of a fault. */
+export const TRACED_ERRNOS: readonly string[] = [
+  ...new Set(FAULTS.filter(({ seesItself }) => !seesItself).flatMap(({ errnos }) => errnos)),
+]

@@ -6,6 +6,7 @@ import { copyFile, cp, lstat } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { ChaosError, ExitCode } from '../errors.js'
 import { KernelTrace } from '../evidence/kernel-trace.js'
+import { TRACED_ERRNOS } from '../fault/index.js'
 import { type Finished, runTrial } from '../trial/run.js'
 import type { Trial } from '../trial/trial.js'
 import { checkCapabilities } from './capabilities.js'
@@ -33,7 +34,8 @@ async function trial(request: Extract<SandboxRequest, { kind: 'trial' }>, world:
   const { owner, slot, keep } = request
   const { trial, identity } = await prepare(request.trial, world)
   const { hostProc } = world
-  const trace = hostProc === undefined ? undefined : await KernelTrace.open(owner, slot, hostProc)
+  const trace =
+    hostProc === undefined ? undefined : await KernelTrace.open(owner, slot, hostProc, TRACED_ERRNOS)
   const batch = new EventBatch((events) => send({ events }))
   try {
     const finished = await runTrial(trial, { world, identity, trace, emit: (event) => batch.add(event) })
