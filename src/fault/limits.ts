@@ -1,4 +1,5 @@
 /** Faults that leave no room for the target alone: a limit of its process, and a quota of its directory. */
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { InternalError } from '../errors.js'
 import { probeWrite } from '../evidence/probe.js'
@@ -15,16 +16,22 @@ export const fileSize: FaultKind = {
   needs: ['prlimit'],
   parameters: {
     room: { type: 'size', default: 0, about: 'Bytes that files may still grow beyond the largest there is' },
+    limit: {
+      type: 'size',
+      default: 0,
+      about: '… or how large a file may be, though some are larger; 0: see room',
+    },
   },
   async inject(world, parameters) {
     const pid = world.targetPid
     if (pid === undefined)
       throw new InternalError('file-size limits a running process, and no target is running')
-    const limit = (await largestFile(world.volume.data)) + Number(parameters.room)
+    const limit = Number(parameters.limit) || (await largestFile(world.volume.data)) + Number(parameters.room)
     await setFileSize(world, pid, String(limit))
     return {
       detail: `no file may grow beyond ${limit} bytes`,
       async probe() {
+        if (!existsSync(`/proc/${pid}`)) return undefined
         const inForce = /^Max file size\s+(\d+)/m.exec(await readFile(`/proc/${pid}/limits`, 'latin1'))?.[1]
         if (inForce !== String(limit)) return undefined
         const before = ['prlimit', `--fsize=${Math.min(limit, 4096)}:`, 'env', '--ignore-signal=XFSZ']
@@ -34,6 +41,7 @@ export const fileSize: FaultKind = {
         )
       },
       async heal() {
+        if (!existsSync(`/proc/${pid}`)) return 'the limit went with the process that had it'
         await setFileSize(world, pid, 'unlimited')
         return 'the limit lifted'
       },

@@ -101,6 +101,14 @@ const FINE: readonly (readonly [string, readonly (Part | readonly Part[])[]])[] 
   ['a delete of the workload refused on a full disk', [inject('full'), failed(DELETE, 'disk-full')]],
   ['a write refused for lack of permission', [inject('read-only'), failed(LATER_PUT, 'permission')]],
   ['a compaction refused for lack of permission', [inject('read-only'), failed(COMPACT, 'read-only')]],
+  [
+    'a compaction refused where a file may not grow',
+    [
+      fault('inject', 'full', { errnos: ['EFBIG'] }),
+      evidence('EFBIG'),
+      failed(COMPACT, 'disk-full', 'fail', -1),
+    ],
+  ],
   ['an unknown outcome while the device fails', [inject('io'), failed(LATER_PUT, 'io', 'info')]],
   ['a refusal for either of two faults', [inject('io'), inject('full'), failed(LATER_PUT, 'disk-full')]],
   [

@@ -8,6 +8,7 @@
  *     unreadable: a get or scan failed                 reads-when-full       reads-when-read-only    reads-after-io-error
  *     open-failed                                      opens-when-full       opens-…-files, -directory   allowed
  *     wrong-error: compaction refused                  compacts-when-full    allowed                 allowed
+ *       … and all that the fault gives is EFBIG        allowed: no reserve makes room in a file
  *     wrong-error: a delete to make room refused       deletes-when-full     allowed                 allowed
  *     no-recovery: not back without a reopen           resumes-in-place      allowed                 allowed
  *     no-recovery: never back                          recovers-after-heal, whatever the fault was
