@@ -62,6 +62,8 @@ export interface FaultKind {
   readonly needs: readonly Need[]
   /** The kinds of volume that it works on, where not on all. */
   readonly volumes?: readonly VolumeKindName[]
+  /** Set where it needs such a disk under the file system. */
+  readonly disk?: 'glass'
   readonly parameters: Readonly<Record<string, ParameterSpec>>
   /** Set where it changes what was written, and no operation fails. */
   readonly damages?: true

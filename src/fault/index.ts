@@ -1,4 +1,5 @@
 import { ballast, inodes, thin } from './ballast.js'
+import { diskError, diskLostWrite, diskPowerCut, diskStall } from './disk.js'
 import type { FaultKind } from './fault.js'
 import {
   bitRot,
@@ -36,6 +37,10 @@ export const FAULTS: readonly [FaultKind, ...FaultKind[]] = [
   fsyncgate,
   lostSync,
   powerCut,
+  diskError,
+  diskStall,
+  diskLostWrite,
+  diskPowerCut,
 ]
 
 /** Every error that the kernel's trace is asked for as the evidence of a fault. */

@@ -1,6 +1,7 @@
 /** Nothing stays behind, whichever of our processes is killed, and whenever. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { mountTracefs } from '../evidence/kernel-trace.js'
@@ -9,6 +10,8 @@ import { type Container, startContainer } from '../testing/container.js'
 import { allEnded, HostWatch, MARK, marked, until } from '../testing/leftovers.js'
 
 const loopDevices = has('mkfs.ext4') && process.geteuid?.() === 0
+/** The disk of a file system can be glass. */
+const disk = loopDevices && existsSync('/dev/fuse')
 
 let container: Container
 beforeAll(async () => {
@@ -27,6 +30,17 @@ for (const { name, prefix } of IDENTITIES) {
     await killMany(50, [...prefix, ...run], new HostWatch())
   })
 }
+
+test.skipIf(!disk)(
+  '15 kills at random moments of power-loss/disk-ext4, of the disk too, leave the host as it was',
+  {
+    timeout: 300_000,
+  },
+  async () => {
+    const run = [process.execPath, BIN, 'run', 'power-loss/disk-ext4', '--trials', '1', '--no-save']
+    await killMany(15, run, new HostWatch(), [...OURS, 'server.js'])
+  },
+)
 
 test('without namespaces, 15 kills at random moments of permissions/mode-000 leave the host as it was', {
   timeout: 300_000,
@@ -48,7 +62,12 @@ test('without namespaces, 15 kills at random moments of permissions/mode-000 lea
 /** Of these, each has to have been killed once: otherwise the kills came too early or too late to mean anything. */
 const OURS = ['lightning-chaos.js', 'inside.js', 'lightning.js']
 
-async function killMany(kills: number, argv: readonly string[], host: HostWatch): Promise<void> {
+async function killMany(
+  kills: number,
+  argv: readonly string[],
+  host: HostWatch,
+  ours: readonly string[] = OURS,
+): Promise<void> {
   const length = await undisturbed(argv, host)
   /** How often each of our programs was killed. */
   const killed = new Map<string, number>()
@@ -59,7 +78,7 @@ async function killMany(kills: number, argv: readonly string[], host: HostWatch)
     const victim = await killOnce(argv, host, () => sleep(moment), leastKilled)
     killed.set(victim, (killed.get(victim) ?? 0) + 1)
   }
-  for (const program of OURS.filter((each) => !killed.has(each))) {
+  for (const program of ours.filter((each) => !killed.has(each))) {
     const itRuns = (mark: string) => until(() => programs(mark).some(({ name }) => name === program))
     expect(await killOnce(argv, host, itRuns, () => program)).toBe(program)
   }

@@ -10,6 +10,7 @@ const kinds: Kinds = {
     { kind: 'qgroup', volumes: ['btrfs'] },
     { kind: 'fs-error', healsStopped: true },
     { kind: 'io-error', volumes: ['glass'], seesItself: true },
+    { kind: 'disk-error', volumes: ['ext4'], disk: 'glass', healsStopped: true },
     { kind: 'power-cut', volumes: ['glass'], injectsStopped: true },
   ],
 }
@@ -57,6 +58,17 @@ describe('checkScenario', () => {
       'a thin tmpfs',
       { kind: 'tmpfs', thin: 16 },
       ['volume.thin: expected none with tmpfs: only ext4, xfs and btrfs have a disk under them'],
+    ],
+    ['a disk of glass', { kind: 'btrfs', disk: 'glass' }, []],
+    [
+      'a disk under tmpfs',
+      { kind: 'tmpfs', disk: 'glass' },
+      ['volume.disk: expected none with tmpfs: only ext4, xfs and btrfs have a disk under them'],
+    ],
+    [
+      'two disks',
+      { kind: 'ext4', disk: 'glass', thin: 16 },
+      ['volume.disk: expected no thin beside it: that is another disk'],
     ],
     [
       'a disk as large as the volume',
@@ -166,6 +178,14 @@ describe('faults on glass', () => {
     ])
     expect(onGlass(round)).toEqual([
       'timeline.0.first: expected a number: only in the steps of a repeat there are rounds',
+    ])
+  })
+
+  it('may need a disk of it under the file system', () => {
+    const timeline = [{ do: 'inject', fault: 'disk-error' }, { do: 'kill' }, { do: 'heal' }] as Timeline
+    expect(misfits({ volume: { kind: 'ext4', disk: 'glass' }, timeline })).toEqual([])
+    expect(misfits({ volume: { kind: 'ext4' }, timeline })).toEqual([
+      'timeline.0.fault: expected a volume with disk: glass, which disk-error needs',
     ])
   })
 

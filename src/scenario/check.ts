@@ -15,7 +15,7 @@ export interface Kinds {
   readonly volumes: Readonly<Record<VolumeKindName, Pick<VolumeKind, 'minimumSize' | 'defaultSize'>>>
   readonly faults: readonly Pick<
     FaultKind,
-    'kind' | 'volumes' | 'healsStopped' | 'injectsStopped' | 'seesItself'
+    'kind' | 'volumes' | 'disk' | 'healsStopped' | 'injectsStopped' | 'seesItself'
   >[]
 }
 
@@ -46,6 +46,10 @@ function checkVolume({ volume }: Scenario, { volumes }: Kinds): Misfit[] {
     misfit('thin', `expected none with ${volume.kind}: only ${list(ON_A_DISK)} have a disk under them`)
   else if (volume.thin !== undefined && volume.thin >= size)
     misfit('thin', `expected less than the size of the volume, ${formatSize(size)}`)
+  if (volume.disk !== undefined && !ON_A_DISK.includes(volume.kind))
+    misfit('disk', `expected none with ${volume.kind}: only ${list(ON_A_DISK)} have a disk under them`)
+  else if (volume.disk !== undefined && volume.thin !== undefined)
+    misfit('disk', 'expected no thin beside it: that is another disk')
   return misfits
 }
 
@@ -131,6 +135,8 @@ function checkTimeline({ timeline, volume }: Scenario, { faults }: Kinds): Misfi
             'fault',
             `expected a fault that works on ${volume.kind}; this one needs ${list(fault.volumes)}`,
           )
+        if (fault?.disk !== undefined && volume.disk !== fault.disk)
+          misfit('fault', `expected a volume with disk: ${fault.disk}, which ${fault.kind} needs`)
         if (fault?.injectsStopped && running !== 'no')
           misfit(
             'fault',

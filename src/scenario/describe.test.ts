@@ -26,6 +26,7 @@ describe('a scenario in words', () => {
   it('tells the volume', () => {
     expect(describeVolume(scenario.volume)).toBe('ext4 of 32 MiB, 64 inodes, only 8 MiB of disk under it')
     expect(describeVolume({ kind: 'tmpfs', size: 1000 })).toBe('tmpfs of 1000 B')
+    expect(describeVolume({ kind: 'xfs', disk: 'glass' })).toBe('xfs of 300 MiB, on a disk of glass')
   })
 
   it('tells the workload', () => {
@@ -65,5 +66,8 @@ describe('faultsOf and needsOf', () => {
     expect(faultsOf(scenario).map(({ kind }) => kind)).toEqual(['ballast', 'chmod'])
     expect(needsOf(scenario)).toContain('mkfs.ext4')
     expect(new Set(needsOf(scenario)).size).toBe(needsOf(scenario).length)
+    expect(needsOf({ timeline: [], volume: { kind: 'xfs', disk: 'glass' } })).toEqual(
+      expect.arrayContaining(['mkfs.xfs', 'fuse']),
+    )
   })
 })

@@ -5,10 +5,11 @@ import type { FlatStep, Scenario, Step } from './schema.js'
 import { formatSize } from './size.js'
 
 /** The volume in words: 'tmpfs of 8 MiB'. */
-export function describeVolume({ kind, size, inodes, thin }: Scenario['volume']): string {
+export function describeVolume({ kind, size, inodes, thin, disk }: Scenario['volume']): string {
   const limits = [
     ...(inodes === undefined ? [] : [`${inodes} inodes`]),
     ...(thin === undefined ? [] : [`only ${formatSize(thin)} of disk under it`]),
+    ...(disk === undefined ? [] : [`on a disk of ${disk}`]),
   ]
   return [`${kind} of ${formatSize(size ?? VOLUMES[kind].defaultSize)}`, ...limits].join(', ')
 }

@@ -14,5 +14,7 @@ export function faultsOf({ timeline }: Pick<Scenario, 'timeline'>): FaultKind[] 
 /** What a scenario needs of the host, for its volume and its faults, each once. */
 export function needsOf(scenario: Pick<Scenario, 'timeline' | 'volume'>): Need[] {
   const faults = faultsOf(scenario).flatMap(({ needs }) => needs)
-  return [...new Set([...VOLUMES[scenario.volume.kind].needs, ...faults])]
+  const { kind, disk } = scenario.volume
+  const volumes = [kind, ...(disk === undefined ? [] : [disk])]
+  return [...new Set([...volumes.flatMap((each) => VOLUMES[each].needs), ...faults])]
 }

@@ -138,6 +138,10 @@ const volume = z
     thin: size
       .optional()
       .describe('What the disk under the file system really has, where that is less than size'),
+    disk: z
+      .enum(['glass'])
+      .optional()
+      .describe('Put a disk under the file system whose blocks can be failed'),
   })
   .describe("Where the target's files live")
 

@@ -7,7 +7,11 @@ import path from 'node:path'
 import { command } from '../sandbox/command.js'
 import type { Need } from '../sandbox/need.js'
 import { ownedDirectory, spaceOf } from './data.js'
+import { glass } from './glass.js'
 import type { MountedVolume, VolumeKind, VolumeSpec } from './volume.js'
+
+/** Room on a disk of glass for the image's directory, in bytes. */
+const AROUND_IMAGE = 1024 * 1024
 
 interface LoopFileSystem {
   readonly kind: 'ext4' | 'xfs' | 'btrfs'
@@ -39,37 +43,67 @@ async function mountImage(
   place: string,
   owner: { uid: number; gid: number },
 ): Promise<MountedVolume> {
-  const under = path.join(place, 'under')
   const root = path.join(place, 'volume')
-  const image = path.join(under, 'image')
-  await mkdir(under, { mode: 0o700 })
   await mkdir(root)
-  if (spec.thin !== undefined) await mountThin(spec.thin, path.join(place, 'disk'), under)
+  const disk = await makeDisk(spec, place)
+  const image = path.join(disk.under, 'image')
   await makeSparse(image, spec.size)
   await command(...fileSystem.mkfs(spec, image))
   const mount = async () => {
     await mountLoop(fileSystem.kind, fileSystem.mountOptions, image, root)
-    if (spec.thin !== undefined) await command('losetup', '--direct-io=on', await deviceOf(root))
+    if (disk.isDirect) await command('losetup', '--direct-io=on', await deviceOf(root))
   }
   await mount()
   const data = await fileSystem.makeData(root, owner)
+  const probes = await ownedDirectory(root, 'probes', owner)
+  if (disk.glass !== undefined) await syncDisk(root, disk.under, image)
   return {
+    ...disk.glass,
     kind: fileSystem.kind,
     root,
     data,
-    probes: await ownedDirectory(root, 'probes', owner),
+    probes,
     device: () => deviceOf(root),
-    under,
+    under: disk.under,
     space: () => spaceOf(root),
-    async remount() {
+    async remount(between) {
       await command('umount', '-n', root)
+      await between?.()
       await mount()
     },
     async unmount() {
       await command('umount', '-n', root)
-      if (spec.thin !== undefined) await command('umount', '-n', under)
+      await disk.unmount()
     },
   }
+}
+
+/** What the image lies on. */
+interface Disk {
+  /** The directory that holds the image. */
+  readonly under: string
+  /** Whether the loop device goes past the page cache, so that the disk sees each write as it is made. */
+  readonly isDirect: boolean
+  readonly glass?: MountedVolume
+  unmount(): Promise<void>
+}
+
+async function makeDisk({ size, thin, disk }: VolumeSpec, place: string): Promise<Disk> {
+  const under = path.join(place, 'under')
+  await mkdir(under, { mode: 0o700 })
+  if (disk === 'glass') {
+    const mounted = await glass.mount({ kind: 'glass', size: size + AROUND_IMAGE }, under, { uid: 0, gid: 0 })
+    return { under: mounted.data, isDirect: true, glass: mounted, unmount: () => mounted.unmount() }
+  }
+  if (thin === undefined) return { under, isDirect: false, unmount: async () => undefined }
+  await mountThin(thin, path.join(place, 'disk'), under)
+  return { under, isDirect: true, unmount: async () => void (await command('umount', '-n', under)) }
+}
+
+/** What is there when a trial begins is on the disk before the first power cut. */
+async function syncDisk(...paths: readonly string[]): Promise<void> {
+  await command('sync', '--file-system', paths[0]!)
+  for (const each of paths.slice(1)) await command('sync', each)
 }
 
 /**

@@ -17,6 +17,8 @@ export interface VolumeSpec {
    * believes in room that is not there. Loop kinds only.
    */
   readonly thin?: number | undefined
+  /** What the disk under the file system is, where it is one that can be failed. Loop kinds only. */
+  readonly disk?: 'glass' | undefined
 }
 
 export interface VolumeSpace {
@@ -38,7 +40,7 @@ export interface MountedVolume {
   device?(): Promise<string>
   /** The directory that holds the backing image, of the loop kinds. */
   readonly under?: string
-  /** Of glass: what takes its commands, and the file that its trace goes to. */
+  /** Of glass, under the files or under the file system: what takes its commands, and the file that its trace goes to. */
   readonly glass?: { readonly client: GlassClient; readonly trace: string }
   /** The process that serves it, of glass: it is no stray. */
   readonly serverPid?: number
@@ -47,8 +49,11 @@ export interface MountedVolume {
   /** What the volume itself failed of, where it did. */
   failure?(): Error | undefined
   space(): Promise<VolumeSpace>
-  /** Unmounts and mounts again what is there (after an error made it read-only, say). */
-  remount(): Promise<void>
+  /**
+   * Unmounts and mounts again what is there (after an error made it read-only, say).
+   * @param between done while it is not mounted
+   */
+  remount(between?: () => Promise<void>): Promise<void>
   unmount(): Promise<void>
 }
 
