@@ -85,6 +85,7 @@ describe('progress', () => {
     progress.events({ scenario: 'a/b', seed: 'cafe', index: 1 }, [
       { type: 'volume', time: 0, detail: 'tmpfs on /v' },
       { type: 'phase', time: 1, phase: 'faulted' },
+      { type: 'round', time: 1.5, number: 3 },
       { type: 'fault', time: 2, action: 'inject', ...fault, detail: '0 bytes free' },
       { type: 'evidence', time: 3, grade: 'probe', errno: 'ENOSPC', count: 1, detail: 'dd' },
       { type: 'ok', time: 4, id: 1 },
@@ -98,6 +99,7 @@ describe('progress', () => {
       [
         '     0.0 ms  volume: tmpfs on /v',
         "     1.0 ms  the phase 'faulted' begins",
+        '     1.5 ms  round 3 begins',
         '     2.0 ms  inject ballast: 0 bytes free',
         '     3.0 ms  evidence of ENOSPC, probe: dd',
         '     5.0 ms  target: crash: SIGBUS',
@@ -136,6 +138,28 @@ describe('progress', () => {
     expect(written).toContain('failed        diskfull/sweep  3 passed, 1 failed\n')
     expect(written.endsWith('\u001b[1G\u001b[K')).toBe(true)
     expect(written).not.toContain('\u001b[3')
+  })
+
+  it('counts the rounds of a trial on the live line, until it has ended', async () => {
+    const { stderr, err } = output({ NO_COLOR: '1' }, 60)
+    const progress = await createProgress(err)
+    const drawn = () => {
+      // the line is drawn when a scenario becomes the one that it is about
+      progress.begin({ name: 'diskfull/open' }, 2)
+      stderr.drained()
+      progress.end(scenario('diskfull/open', []))
+      return stderr.drained()
+    }
+    progress.begin(failed, 4)
+    progress.events({ scenario: 'diskfull/sweep', seed: 'cafe', index: 0 }, [
+      { type: 'round', time: 1, number: 6 },
+      { type: 'round', time: 2, number: 7 },
+      { type: 'close', time: 3 },
+    ])
+    expect(drawn()).toContain('diskfull/sweep  0/4  round 7')
+    progress.trial(trial('passed', { scenario: 'diskfull/sweep' }))
+    expect(drawn()).toMatch(/diskfull\/sweep {2}1\/4 {2}1 passed(?!.*round)/)
+    progress.stop()
   })
 
   const expected = { totalMs: 41_000, shareMs: () => 10_000 }

@@ -82,6 +82,14 @@ function debugLine({ scenario, seed, index }: TrialName, time: number, text: str
   return `${time.toFixed(1).padStart(8)} ms  ${scenario} ${seed}.${index}  ${oneLine(text)}\n`
 }
 
+/** A scenario that is under way. */
+interface Running {
+  readonly trials: number
+  readonly results: Pick<TrialResult, 'verdict'>[]
+  /** Of a trial that counts its way through operations: the round it is in. */
+  round?: number | undefined
+}
+
 async function liveProgress(output: Output, expected: Estimate | undefined): Promise<Progress> {
   const { default: ora, spinners } = await import('ora')
   const { chalk, width, stream } = output
@@ -95,10 +103,7 @@ async function liveProgress(output: Output, expected: Estimate | undefined): Pro
     discardStdin: false,
     hideCursor: false,
   })
-  const running = new Map<
-    string,
-    { readonly trials: number; readonly results: Pick<TrialResult, 'verdict'>[] }
-  >()
+  const running = new Map<string, Running>()
 
   let leftMs = expected?.totalMs ?? 0
 
@@ -107,7 +112,8 @@ async function liveProgress(output: Output, expected: Estimate | undefined): Pro
     if (state === undefined) return
     const others = running.size > 1 ? `, and ${plural(running.size - 1, 'more scenario')}` : ''
     const done = `${state.results.length}/${state.trials}`
-    const parts = [done, tally(countVerdicts(state.results))].filter((part) => part !== '')
+    const round = state.round === undefined ? '' : `round ${state.round}`
+    const parts = [done, tally(countVerdicts(state.results)), round].filter((part) => part !== '')
     const left = leftMs > 0 ? `  ${about(leftMs)} left` : ''
     spinner.text =
       `${name}  ${parts.join('  ')}${others}`.slice(0, Math.max(0, width - 4 - left.length)) + left
@@ -119,9 +125,17 @@ async function liveProgress(output: Output, expected: Estimate | undefined): Pro
       running.set(name, { trials, results: [] })
       show(name)
     },
-    events() {},
+    events({ scenario }, events) {
+      const state = running.get(scenario)
+      const last = events.findLast((event) => event.type === 'round')
+      if (state === undefined || last === undefined) return
+      state.round = last.number
+      show(scenario)
+    },
     trial(result) {
-      running.get(result.scenario)?.results.push(result)
+      const state = running.get(result.scenario)
+      state?.results.push(result)
+      if (state !== undefined) state.round = undefined
       leftMs -= expected?.shareMs(result.scenario) ?? 0
       show(result.scenario)
     },

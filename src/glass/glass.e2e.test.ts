@@ -47,9 +47,13 @@ test.skipIf(skip)(
 )
 
 test.skipIf(skip)('a repeat ends by itself once each sync has failed', async () => {
-  const { stdout } = await cli(['run', 'io-error/each-sync', '--trials', '1', '--reporter', 'json'])
+  const run = ['run', 'io-error/each-sync', '--trials', '1', '--reporter', 'json', '--debug']
+  const { stdout, stderr } = await cli(run)
   const { evidence } = JSON.parse(stdout).scenarios[0]
   expect(evidence.EIO.direct).toBeGreaterThan(1)
+  // each round is told as it begins; the last is the one that nothing failed in
+  const rounds = [...stderr.matchAll(/round (\d+) begins/g)].map(([, number]) => Number(number))
+  expect(rounds).toEqual(Array.from({ length: evidence.EIO.direct + 1 }, (_, index) => index + 1))
   // one power cut a round, and one round that nothing failed in
   const cuts = evidence['power-cut'].direct
   expect(cuts).toBeGreaterThan(2)

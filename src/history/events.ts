@@ -87,6 +87,8 @@ type WorldEvent =
   /** The place for the target's files is ready. In words: 'tmpfs on /dev/shm/x/volume'. */
   | { readonly type: 'volume'; readonly time: Time; readonly detail: string }
   | { readonly type: 'phase'; readonly time: Time; readonly phase: Phase }
+  /** A round of a repeat that goes on until one is left untouched begins: from 1. */
+  | { readonly type: 'round'; readonly time: Time; readonly number: number }
   | {
       readonly type: 'fault'
       readonly time: Time

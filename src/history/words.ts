@@ -7,6 +7,8 @@ export function eventInWords(event: Event): string | undefined {
       return `volume: ${event.detail}`
     case 'phase':
       return `the phase '${event.phase}' begins`
+    case 'round':
+      return `round ${event.number} begins`
     case 'fault':
       return `${event.action} ${event.fault}: ${event.detail}`
     case 'process':

@@ -118,15 +118,16 @@ class TrialRun {
   /** A repeat that may end early does so after the first round in which no fault acted on anything. */
   async performAll(steps: readonly PlannedStep[]): Promise<void> {
     let isOver = false
-    let isFirst = true
+    let round = 0
     for (const step of steps) {
       if (step.do === 'round') {
         const acted = this.#faults.takeActed()
-        isOver ||= !isFirst && acted === 0
-        isFirst = false
+        isOver ||= round > 0 && acted === 0
+        round += 1
+        if (!isOver) this.#recorder.record({ type: 'round', number: round })
       } else if (step.do === 'rounds-end') {
         isOver = false
-        isFirst = true
+        round = 0
       } else if (!isOver) {
         await this.perform(step)
       }
