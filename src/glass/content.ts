@@ -271,9 +271,14 @@ export class Content {
 
   /** The indexes from `first` on at which room is taken. */
   *#taken(first: number): Generator<number> {
-    for (let index = first; index < this.#end; index += 1) {
-      if (this.#chunks[index >>> CHUNK_BITS] === undefined) index |= CHUNK - 1
-      else if (this.#get(index) !== HOLE) yield index
+    for (let number = first >>> CHUNK_BITS; number < this.#chunks.length; number += 1) {
+      const chunk = this.#chunks[number]
+      if (chunk === undefined) continue
+      const start = number * CHUNK
+      // a small file has a small chunk, of which no more than that has to be looked at
+      for (let slot = Math.max(0, first - start); slot < chunk.length; slot += 1) {
+        if (chunk[slot] !== HOLE) yield start + slot
+      }
     }
   }
 
