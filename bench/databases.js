@@ -28,69 +28,78 @@ for i in range(count): db.execute("INSERT INTO kv VALUES(?, ?)", ("key-%09d" % i
 print(count / (time.perf_counter() - started))
 `
 
-/** Each: appends a second, in a fresh directory. */
+/** Each: appends a second, in a fresh directory, by so many writers at a time. */
 const databases = {
-  async lightning(dir) {
+  async lightning(dir, writers) {
     const store = await Store.open(dir)
     await store.put('first', value)
-    const rate = await perSecond((i) => store.put(keyOf(i), value))
+    const rate = await perSecond(writers, (i) => store.put(keyOf(i), value))
     await store.close()
     return rate
   },
+  /** It has one writer, whatever waits for it. */
   async 'SQLite (WAL, FULL)'(dir) {
     return Number(execFileSync('python3', ['-c', SQLITE, dir, String(COUNT)], { encoding: 'utf8' }))
   },
-  async 'LevelDB (sync)'(dir) {
+  async 'LevelDB (sync)'(dir, writers) {
     const { ClassicLevel } = await import('classic-level')
     const db = new ClassicLevel(dir)
     await db.open()
-    const rate = await perSecond((i) => db.put(keyOf(i), value, { sync: true }))
+    const rate = await perSecond(writers, (i) => db.put(keyOf(i), value, { sync: true }))
     await db.close()
     return rate
   },
-  async LMDB(dir) {
+  async LMDB(dir, writers) {
     const { open } = await import('lmdb')
     const db = open({ path: dir, overlappingSync: false })
-    const rate = await perSecond((i) => db.put(keyOf(i), value))
+    const rate = await perSecond(writers, (i) => db.put(keyOf(i), value))
     await db.close()
     return rate
   },
-  async 'NeDB (no sync at all)'(dir) {
+  async 'NeDB (no sync at all)'(dir, writers) {
     const { default: Datastore } = await import('@seald-io/nedb')
     const db = new Datastore({ filename: path.join(dir, 'kv.db') })
     await db.loadDatabaseAsync()
-    return perSecond((i) => db.insertAsync({ _id: keyOf(i), value }))
+    return perSecond(writers, (i) => db.insertAsync({ _id: keyOf(i), value }))
   },
 }
 
-async function perSecond(append) {
+async function perSecond(writers, append) {
   const started = performance.now()
-  for (let i = 0; i < COUNT; i++) await append(i)
+  const write = async (_, writer) => {
+    for (let i = writer; i < COUNT; i += writers) await append(i)
+  }
+  await Promise.all(Array.from({ length: writers }, write))
   return (COUNT / (performance.now() - started)) * 1000
 }
 
-const rates = Object.fromEntries(Object.keys(databases).map((name) => [name, []]))
-for (let round = 0; round < ROUNDS; round++) {
-  for (const [name, measure] of Object.entries(databases)) {
-    const dir = mkdtempSync(path.join(parent, 'db-'))
-    try {
-      rates[name]?.push(await measure(dir))
-    } catch (error) {
-      if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
-      delete rates[name]
-      delete databases[name]
-      row(name, 'left out: its package is not there')
+for (const writers of [1, 64]) await compare(writers)
+rmSync(parent, { recursive: true })
+
+async function compare(writers) {
+  const rates = Object.fromEntries(Object.keys(databases).map((name) => [name, []]))
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [name, measure] of Object.entries(databases)) {
+      const dir = mkdtempSync(path.join(parent, 'db-'))
+      try {
+        rates[name].push(await measure(dir, writers))
+      } catch (error) {
+        if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
+        delete rates[name]
+        delete databases[name]
+        row(name, 'left out: its package is not there')
+      }
     }
   }
-}
-rmSync(parent, { recursive: true })
-for (const [name, each] of Object.entries(rates))
-  row(name, `${Math.round(median(each))} durable appends a second`)
-for (const [name, each] of Object.entries(rates)) {
-  if (name === 'lightning') continue
-  ratio(
-    `lightning against ${name}`,
-    rates.lightning.map((rate, i) => rate / each[i]),
-    'above 1',
-  )
+  const by = writers === 1 ? 'one writer' : `${writers} writers`
+  for (const [name, each] of Object.entries(rates))
+    row(name, `${Math.round(median(each))} durable appends a second, ${by}`)
+  for (const [name, each] of Object.entries(rates)) {
+    if (name === 'lightning') continue
+    ratio(
+      `lightning against ${name}, ${by}`,
+      rates.lightning.map((rate, i) => rate / each[i]),
+      'above 1',
+    )
+  }
 }
