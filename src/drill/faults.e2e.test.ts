@@ -132,6 +132,24 @@ while True:
     })
   })
 
+  test('immutable: nobody changes anything, whatever its name, and what was so before stays so', async () => {
+    const flags = () =>
+      Object.entries(ground.snapshot())
+        .filter(([name]) => name.startsWith(ground.data))
+        .flatMap(([, facts]) => /(?<= )0x[0-9a-f]+(?= |$)/.exec(facts) ?? [])
+    const locked = () => flags().filter((each) => (Number(each) & 0x10) !== 0).length
+    const all = flags().length
+    const running = drill('immutable', ...place(), '--for', '3s')
+    await expect.poll(locked, POLL).toBe(all)
+    expect(() => writeFileSync(path.join(ground.data, 'main.db'), 'by root')).toThrow(/EPERM/)
+    // somebody needs one of them meanwhile, and changes its mode
+    execFileSync('chattr', ['-i', path.join(ground.data, 'main.db')])
+    const { exitCode, stdout, stderr } = await running
+    expect(exitCode, stdout + stderr).toBe(0)
+    expect(stdout).toMatch(/EPERM probe \d/)
+    expect(locked()).toBe(1)
+  })
+
   test('stall: writers wait, and go on', async () => {
     const { exitCode, stdout, stderr } = await drill('stall', ...place(), '--for', '2s')
     expect(exitCode, stdout + stderr).toBe(0)

@@ -32,6 +32,7 @@ const FAULTS: Readonly<Record<string, (drilled: Drilled) => readonly string[]>> 
   inodes: ({ ground }) => ['--path', ground.data],
   permissions: ({ ground }) => ['--path', ground.data],
   readonly: ({ ground }) => ['--path', ground.data],
+  immutable: ({ ground }) => ['--path', ground.data],
   stall: ({ ground }) => ['--path', ground.data],
   pause: ({ pid }) => ['--pid', String(pid)],
   'fd-limit': ({ pid }) => ['--pid', String(pid)],

@@ -7,6 +7,7 @@ export type FaultName =
   | 'inodes'
   | 'permissions'
   | 'readonly'
+  | 'immutable'
   | 'stall'
   | 'pause'
   | 'kill'

@@ -31,6 +31,10 @@ const FAULTS: Readonly<Record<FaultName, FaultDeclaration>> = {
   },
   permissions: { about: 'take the write bits of a directory and of everything in it', needs: 'path' },
   readonly: { about: 'mount a directory upon itself, read-only', needs: 'path' },
+  immutable: {
+    about: 'let nobody change a directory and what is in it, by chattr +i',
+    needs: 'path',
+  },
   stall: { about: 'freeze the file system that holds a directory', needs: 'path' },
   pause: { about: 'stop the processes of a service, and let them go on', needs: 'process' },
   kill: {

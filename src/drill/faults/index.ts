@@ -2,6 +2,7 @@ import type { FaultName } from '../plan.js'
 import { diskfull } from './diskfull.js'
 import type { Fault } from './fault.js'
 import { fdLimit } from './fd-limit.js'
+import { immutable } from './immutable.js'
 import { inodes } from './inodes.js'
 import { permissions } from './permissions.js'
 import { kill, pause } from './process.js'
@@ -13,6 +14,7 @@ export const FAULTS: Readonly<Record<FaultName, Fault>> = {
   inodes,
   permissions,
   readonly,
+  immutable,
   stall,
   pause,
   kill,

@@ -1,0 +1,191 @@
+/** A tree that nobody may change, not even root or who has it open: chattr +i, of what did not have that. */
+import { closeSync, openSync } from 'node:fs'
+import { setImmediate as breathe } from 'node:timers/promises'
+import { errnoName } from '../../errno.js'
+import { HostError } from '../../errors.js'
+import { type Answer, AT_A_TIME, immutability } from '../host/attributes.js'
+import {
+  Descent,
+  type FileId,
+  type Found,
+  fileId,
+  isSameFile,
+  type JsonName,
+  nameFromJson,
+  nameToJson,
+  openPlace,
+  pathOf,
+  showName,
+  statOf,
+  walk,
+} from '../host/files.js'
+import { placeOf, withPlace } from '../host/place.js'
+import { bootId } from '../host/processes.js'
+import type { DrillPlan } from '../plan.js'
+import { type Fault, Told } from './fault.js'
+
+/** open(2): a descriptor for the place alone. */
+const O_PATH = 0o10000000
+
+/** A file or directory that did not have the attribute. */
+type Entry = FileId & { readonly name: JsonName }
+
+export const immutable: Fault<Entry> = {
+  title: 'A tree that nobody may change (chattr +i)',
+  errnos: ['EPERM'],
+  capabilities: ['linux_immutable', 'fowner', 'dac_read_search'],
+  foresee(plan) {
+    const { path, type } = placeOf(plan)
+    const root = openPlace(path)
+    try {
+      const [answer] = immutability('get', [root])
+      if (typeof answer === 'number') {
+        throw new HostError(`${type} has no immutable attribute, or does not tell: ${errnoName(-answer)}`, {
+          hint: 'choose drill permissions, or drill readonly',
+        })
+      }
+    } finally {
+      closeSync(root)
+    }
+    return {
+      does: [
+        `sets the immutable attribute (chattr +i) of ${[...this.save(plan)].length} files and directories in ${path}`,
+        'nobody writes there then, root neither, nor who has a file open',
+      ],
+      undoes: [
+        'takes it away again (chattr -i), where it is still the same file',
+        'leaves what had it before, and what others changed meanwhile, and says so',
+      ],
+    }
+  },
+  *save(plan) {
+    const root = openPlace(placeOf(plan).path)
+    try {
+      for (const batch of batches(walk(root))) {
+        const answers = immutability(
+          'get',
+          batch.map(({ fd }) => fd),
+        )
+        for (const [index, { name, id }] of batch.entries())
+          if (answers[index] === false) yield { name, ...id }
+      }
+    } finally {
+      closeSync(root)
+    }
+  },
+  async inject(plan, saved, stop) {
+    let changed = 0
+    const refused = new Told()
+    await eachBatch(plan, saved, stop, (entries, fds) => {
+      for (const [index, answer] of immutability('set', fds).entries()) {
+        if (answer === true) changed += 1
+        else refused.add(refusal(plan, entries[index]!, answer))
+      }
+    })
+    const but = refused.lines.length === 0 ? '' : `; not of ${refused.lines.join(', ')}`
+    return { detail: `${changed} files and directories are immutable${but}` }
+  },
+  async undo(plan, saved) {
+    const left = new Told()
+    const failed = new Told()
+    let restored = 0
+    const gone = (entry: Entry) => left.add(`${show(plan, entry)}: gone, or another file by now`)
+    await eachBatch(
+      plan,
+      saved,
+      undefined,
+      (entries, fds) => {
+        const set = immutability('get', fds).flatMap((answer, index) => (answer === true ? [index] : []))
+        if (set.length === 0) return
+        const answers = immutability(
+          'clear',
+          set.map((index) => fds[index]!),
+        )
+        for (const [at, answer] of answers.entries()) {
+          if (answer === false) restored += 1
+          else failed.add(refusal(plan, entries[set[at]!]!, answer))
+        }
+      },
+      gone,
+    )
+    return {
+      detail: `the immutable attribute of ${restored} files and directories taken away`,
+      left: left.lines,
+      failed: failed.lines,
+    }
+  },
+}
+
+interface Held {
+  readonly name: JsonName
+  readonly id: FileId
+  readonly fd: number
+}
+
+/** What a walk finds, some at a time: each with a descriptor of its own, which is closed when the next are asked for. */
+function* batches(found: Iterable<Found>): Generator<readonly Held[]> {
+  let held: Held[] = []
+  const close = () => {
+    for (const { fd } of held.splice(0)) closeSync(fd)
+  }
+  try {
+    for (const { path, fd, stat } of found) {
+      if (!stat.isFile() && !stat.isDirectory()) continue
+      held.push({ name: nameToJson(path), id: fileId(stat), fd: openSync(pathOf(fd), O_PATH) })
+      if (held.length < AT_A_TIME) continue
+      yield held
+      close()
+    }
+    if (held.length > 0) yield held
+  } finally {
+    close()
+    held = []
+  }
+}
+
+/** Hands over the saved files that are still there, some at a time, with a descriptor of each. */
+async function eachBatch(
+  plan: DrillPlan,
+  saved: readonly Entry[],
+  stop: AbortSignal | undefined,
+  use: (entries: readonly Entry[], fds: readonly number[]) => void,
+  gone: (entry: Entry) => void = () => {},
+): Promise<void> {
+  const sameBoot = plan.bootId === bootId()
+  await withPlace(plan, async (root) => {
+    const descent = new Descent(root)
+    try {
+      for (let first = 0; first < saved.length && !stop?.aborted; first += AT_A_TIME) {
+        const there: { readonly entry: Entry; readonly fd: number }[] = []
+        try {
+          for (const entry of saved.slice(first, first + AT_A_TIME)) {
+            const fd = descent.open(nameFromJson(entry.name))
+            if (fd !== undefined && isSameFile(fileId(statOf(fd)), entry, sameBoot)) there.push({ entry, fd })
+            else {
+              if (fd !== undefined) closeSync(fd)
+              gone(entry)
+            }
+          }
+          const entries = there.map(({ entry }) => entry)
+          const fds = there.map(({ fd }) => fd)
+          if (fds.length > 0) use(entries, fds)
+        } finally {
+          for (const { fd } of there) closeSync(fd)
+        }
+        await breathe()
+      }
+    } finally {
+      descent.close()
+    }
+  })
+}
+
+function refusal(plan: DrillPlan, entry: Entry, answer: Answer): string {
+  return `${show(plan, entry)}: ${typeof answer === 'number' ? errnoName(-answer) : 'unchanged'}`
+}
+
+function show(plan: DrillPlan, { name }: Entry): string {
+  const root = placeOf(plan).path
+  const path = nameFromJson(name)
+  return path.length === 0 ? root : `${root}/${showName(path)}`
+}
