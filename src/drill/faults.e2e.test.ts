@@ -150,6 +150,46 @@ while True:
     expect(locked()).toBe(1)
   })
 
+  describe('slow', () => {
+    const slow = (...options: string[]) => drill('slow', ...place(), ...options)
+
+    test('holds a service and its children up, and lets them go where they were', async () => {
+      const service = await serve(`print("there")
+sys.stdin.readline()
+child = os.fork()
+if child: print(child)
+time.sleep(1000)
+`)
+      const group = (pid: number) => readFileSync(`/proc/${pid}/cgroup`, 'latin1')
+      const before = group(service.pid)
+      const running = slow('--pid', String(service.pid), '--bytes-per-second', '32KiB', '--for', '3s')
+      await expect.poll(() => group(service.pid), POLL).toMatch(/lightning-chaos-/)
+      service.stdin!.write('\n')
+      const child = Number(String((await once(service.stdout!, 'data'))[0]))
+      expect(group(child)).toMatch(/lightning-chaos-/)
+      const { exitCode, stdout, stderr } = await running
+      expect(exitCode, stdout + stderr).toBe(0)
+      expect(stdout).toMatch(/BLOCKED probe 1/)
+      expect([group(service.pid), group(child)]).toEqual([before, before])
+      process.kill(child)
+    })
+
+    test('is about a service, and a disk that can be throttled', async () => {
+      expect((await slow()).stderr).toMatch(/slow needs a running service/)
+      const service = await idle()
+      const memory = path.join(ground.directory, 'memory')
+      mkdirSync(memory)
+      execFileSync('mount', ['-t', 'tmpfs', 'memory', memory])
+      try {
+        const { exitCode, stderr } = await drill('slow', '--path', memory, '--pid', String(service.pid))
+        expect(stderr).toMatch(/memory is on tmpfs, which is on no block device/)
+        expect(exitCode).toBe(3)
+      } finally {
+        execFileSync('umount', [memory])
+      }
+    })
+  })
+
   test('stall: writers wait, and go on', async () => {
     const { exitCode, stdout, stderr } = await drill('stall', ...place(), '--for', '2s')
     expect(exitCode, stdout + stderr).toBe(0)

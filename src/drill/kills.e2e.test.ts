@@ -16,6 +16,7 @@ import { activeDirectory, readJournal } from './journal.js'
 /** Kills of each fault; the long run of a release has 100. */
 const KILLS = Number(process.env.DRILL_KILLS ?? 3)
 const POLL = { timeout: 60_000, interval: 20 }
+const GROUPS = '/sys/fs/cgroup/blkio'
 const VICTIMS = ['tool', 'watchdog', 'both'] as const
 
 /** Milliseconds after the start, or after the journal was armed. */
@@ -33,6 +34,7 @@ const FAULTS: Readonly<Record<string, (drilled: Drilled) => readonly string[]>> 
   permissions: ({ ground }) => ['--path', ground.data],
   readonly: ({ ground }) => ['--path', ground.data],
   immutable: ({ ground }) => ['--path', ground.data],
+  slow: ({ ground, pid }) => ['--path', ground.data, '--pid', String(pid), '--bytes-per-second', '16KiB'],
   stall: ({ ground }) => ['--path', ground.data],
   pause: ({ pid }) => ['--pid', String(pid)],
   'fd-limit': ({ pid }) => ['--pid', String(pid)],
@@ -85,7 +87,9 @@ describe.skipIf(NO_GROUND !== undefined)(`kills (${NO_GROUND ?? 'root'})`, () =>
   /** Everything that a drill could change. */
   function host() {
     const limits = readFileSync(`/proc/${service.pid}/limits`, 'latin1')
-    return { ...ground.snapshot(), state: processState(service.pid!)?.state, limits, traces: traces() }
+    const group = readFileSync(`/proc/${service.pid}/cgroup`, 'latin1')
+    const state = processState(service.pid!)?.state
+    return { ...ground.snapshot(), state, limits, group, groups: groups(), traces: traces() }
   }
 
   async function undisturbed(argv: readonly string[]): Promise<number> {
@@ -137,6 +141,12 @@ function end(pid: number): void {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
   }
+}
+
+/** Control groups of drills. */
+function groups(): string[] {
+  const all = existsSync(GROUPS) ? readdirSync(GROUPS) : []
+  return all.filter((name) => name.startsWith('lightning-chaos-'))
 }
 
 /** Left by a watchdog that is gone: another test may do a drill at the same time. */

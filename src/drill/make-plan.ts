@@ -2,13 +2,13 @@
 import { randomBytes } from 'node:crypto'
 import { hostname, userInfo } from 'node:os'
 import { bootId } from './host/processes.js'
-import type { DrillPlan, Place } from './plan.js'
+import type { DrillPlan, Place, Rate } from './plan.js'
 
 /** What of a plan is asked for. */
-type Asked = Pick<DrillPlan, 'fault' | 'leave' | 'reserved' | 'forMs'>
+type Asked = Pick<DrillPlan, 'fault' | 'leave' | 'reserved' | 'forMs'> & { readonly rate?: Rate | undefined }
 
 export function makePlan(
-  { fault, leave, reserved, forMs }: Asked,
+  { fault, leave, reserved, forMs, rate }: Asked,
   place: Place | undefined,
   { processes }: Pick<DrillPlan, 'processes'>,
 ): DrillPlan {
@@ -17,6 +17,7 @@ export function makePlan(
     id: randomBytes(6).toString('hex'),
     ...{ fault, leave, reserved, forMs, processes },
     ...(place === undefined ? {} : { place }),
+    ...(rate === undefined ? {} : { rate }),
     host: hostname(),
     user: process.env.SUDO_USER ?? userName(),
     madeAt: new Date().toISOString(),

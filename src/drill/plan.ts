@@ -8,6 +8,7 @@ export type FaultName =
   | 'permissions'
   | 'readonly'
   | 'immutable'
+  | 'slow'
   | 'stall'
   | 'pause'
   | 'kill'
@@ -23,6 +24,12 @@ export interface Place {
   readonly mountPoint: string
   readonly type: string
   readonly source: string
+}
+
+/** What a slow disk still does, reading and writing each. */
+export interface Rate {
+  readonly bytesPerSecond: number
+  readonly operationsPerSecond?: number
 }
 
 export interface PlannedProcess extends ProcessId {
@@ -41,6 +48,8 @@ export interface DrillPlan {
   readonly leave: number
   /** Whether the blocks that are reserved for root are filled, too. */
   readonly reserved: boolean
+  /** Of a slow disk. */
+  readonly rate?: Rate
   /** How long the fault stays, in milliseconds. */
   readonly forMs: number
   readonly host: string

@@ -4,6 +4,7 @@ import { RefusedError } from './errors.js'
 import type { Fault, Observation } from './faults/fault.js'
 import { FAULTS } from './faults/index.js'
 import { type Limits, reasonToEnd } from './guard.js'
+import { processState } from './host/processes.js'
 import { type Keeper, startWatchdog } from './keeper.js'
 import type { DrillPlan } from './plan.js'
 import type { Probe } from './probe/probe.js'
@@ -57,7 +58,7 @@ export async function runRound(settings: RoundSettings): Promise<RoundRecord> {
     await asker.steady()
     signal.throwIfAborted()
 
-    const keeper = startWatchdog(plan, state)
+    const keeper = startWatchdog(fault.takesWitness && witness ? withProcess(plan, witness.pid) : plan, state)
     const onAbort = () => keeper.undo()
     signal.addEventListener('abort', onAbort)
     try {
@@ -131,7 +132,18 @@ function patienceWith({ forMs }: DrillPlan, { errnos }: Fault): number {
 
 function startWitness({ plan, service }: RoundSettings): Witness | undefined {
   if (plan.place === undefined) return undefined
-  return new Witness(service.credentials, plan.place.path, plan.fault === 'diskfull' ? plan.leave : 0)
+  return new Witness(service.credentials, plan.place.path, bytesThatMeet(plan))
+}
+
+/** How many bytes can be written, so that a few more meet the fault. */
+function bytesThatMeet({ fault, leave, rate }: DrillPlan): number {
+  if (fault === 'diskfull') return leave
+  return rate === undefined ? 0 : (rate.bytesPerSecond * BLOCKED_MS * 1.5) / 1000
+}
+
+function withProcess(plan: DrillPlan, pid: number): DrillPlan {
+  const { start, name } = processState(pid)!
+  return { ...plan, processes: [...plan.processes, { pid, start, name }] }
 }
 
 /** What does not work before the fault cannot show it. */

@@ -39,6 +39,10 @@ export class Witness {
     })
   }
 
+  get pid(): number {
+    return this.#child.pid!
+  }
+
   /**
    * Has it try. A call that does not come back in time is told as such, and its answer is not waited for.
    * @throws InternalError where there is no witness

@@ -1,10 +1,10 @@
 /** Declares the verbs of drills. What they do is imported when one is called. */
 import { type Command, Option } from 'commander'
-import type { FaultName } from '../../drill/plan.js'
+import type { FaultName, Rate } from '../../drill/plan.js'
 import { ExitCode } from '../../errors.js'
 import { parseCount, parseDuration, parsePercent } from '../options.js'
 import type { Screen } from '../screen.js'
-import { DRILL_DEFAULTS } from './defaults.js'
+import { DEFAULT_RATE, DRILL_DEFAULTS } from './defaults.js'
 import { collect, parseLoad, parseNumber, parseSizeOption } from './options.js'
 import type { DrillOptions } from './run.js'
 import type { DrillSpec } from './spec.js'
@@ -15,6 +15,7 @@ interface FaultDeclaration {
   /** What --leave means, where the fault has it. */
   readonly leave?: { readonly unit: 'size' | 'count'; readonly about: string; readonly default: number }
   readonly reserved?: true
+  readonly rate?: true
 }
 
 const FAULTS: Readonly<Record<FaultName, FaultDeclaration>> = {
@@ -34,6 +35,11 @@ const FAULTS: Readonly<Record<FaultName, FaultDeclaration>> = {
   immutable: {
     about: 'let nobody change a directory and what is in it, by chattr +i',
     needs: 'path',
+  },
+  slow: {
+    about: 'let the processes of a service read and write only so many bytes a second',
+    needs: 'path',
+    rate: true,
   },
   stall: { about: 'freeze the file system that holds a directory', needs: 'path' },
   pause: { about: 'stop the processes of a service, and let them go on', needs: 'process' },
@@ -111,7 +117,7 @@ export function declareDrills(
 function faultCommand(
   drill: Command,
   name: string,
-  { about, needs, leave, reserved }: FaultDeclaration,
+  { about, needs, leave, reserved, rate }: FaultDeclaration,
 ): Command {
   const command = drill.command(name).description(about)
   if (needs === 'path') {
@@ -124,6 +130,15 @@ function faultCommand(
     command.addOption(
       new Option(`--leave ${placeholder}`, leave.about).argParser(parse).default(leave.default),
     )
+  }
+  if (rate) {
+    command
+      .addOption(
+        new Option('--bytes-per-second <size>', 'what is still read, and written, in a second')
+          .argParser(parseSizeOption)
+          .default(DEFAULT_RATE, '1MiB'),
+      )
+      .option('--operations-per-second <n>', 'how many operations, beside', parseCount)
   }
   if (reserved) command.option('--reserved', 'fill the blocks that are reserved for root, too')
   return command
@@ -203,6 +218,8 @@ interface FaultOptions extends DrillOptions {
   readonly allowRootFilesystem?: true
   readonly leave?: number
   readonly reserved?: true
+  readonly bytesPerSecond?: number
+  readonly operationsPerSecond?: number
   readonly pid?: number
   readonly service?: string
   readonly user?: string
@@ -229,12 +246,18 @@ function specOf(fault: FaultName, options: FaultOptions): DrillSpec {
     allowRootFilesystem: options.allowRootFilesystem ?? false,
     leave: options.leave ?? 0,
     reserved: options.reserved ?? false,
+    rate: rateOf(options),
     probes: probe.map((ask) => ({ ask, during, says })),
     forMs: options.for,
     everyMs: options.every,
     probeTimeoutMs: options.probeTimeout,
     recoverMs: options.recover,
   }
+}
+
+function rateOf({ bytesPerSecond, operationsPerSecond }: FaultOptions): Rate | undefined {
+  if (bytesPerSecond === undefined) return undefined
+  return { bytesPerSecond, ...(operationsPerSecond === undefined ? {} : { operationsPerSecond }) }
 }
 
 const HELP = `

@@ -8,3 +8,6 @@ export const DRILL_DEFAULTS = {
   rounds: 1,
   gate: 0.95,
 } as const
+
+/** What a slow disk still reads, and writes, in a second. */
+export const DEFAULT_RATE = 1024 * 1024

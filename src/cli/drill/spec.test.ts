@@ -50,11 +50,16 @@ function file(text: string): string {
   return name
 }
 
+function specOf(fault: FaultName): DrillSpec {
+  return { ...least, fault, ...(fault === 'slow' ? { rate: { bytesPerSecond: 1_048_576 } } : {}) }
+}
+
 describe('a drill file', () => {
   test.each<readonly [name: string, spec: DrillSpec]>([
     ['with everything', most],
     ['with nothing but what is needed', least],
-    ...Object.keys(FAULTS).map((fault) => [`of ${fault}`, { ...least, fault: fault as FaultName }] as const),
+    ...Object.keys(FAULTS).map((fault) => [`of ${fault}`, specOf(fault as FaultName)] as const),
+    ['of a slow disk', { ...least, fault: 'slow', rate: { bytesPerSecond: 5000, operationsPerSecond: 10 } }],
   ])('%s asks for the same as what it was made of', async (_, spec) => {
     expect(await readDrillFile(file(drillFileText(spec)))).toEqual(spec)
   })

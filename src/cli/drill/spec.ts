@@ -2,13 +2,13 @@
 import path from 'node:path'
 import { stringify } from 'yaml'
 import { FAULTS } from '../../drill/faults/index.js'
-import type { FaultName } from '../../drill/plan.js'
+import type { FaultName, Rate } from '../../drill/plan.js'
 import { readTextFile } from '../../scenario/text-file.js'
 import { parseYaml } from '../../scenario/yaml.js'
 import { z } from '../../vendor/zod.js'
 import { parsedBy } from '../config.js'
 import { parseCount, parseDuration, parsePercent } from '../options.js'
-import { DRILL_DEFAULTS } from './defaults.js'
+import { DEFAULT_RATE, DRILL_DEFAULTS } from './defaults.js'
 import { parseLoad, parseSizeOption } from './options.js'
 
 export interface DrillSpec {
@@ -18,6 +18,7 @@ export interface DrillSpec {
   /** Bytes, or inodes. */
   readonly leave: number
   readonly reserved: boolean
+  readonly rate?: Rate | undefined
   readonly pid?: number | undefined
   /** A unit of systemd. */
   readonly service?: string | undefined
@@ -64,6 +65,8 @@ export const drillFileSchema = z
     'allow-root-filesystem': z.boolean().default(false).describe('Also where the system or the journal is'),
     leave: size('Room, or inodes, to leave'),
     reserved: z.boolean().default(false).describe('Fill the blocks that are reserved for root, too'),
+    'bytes-per-second': size('Of a slow disk: what is still read, and written, in a second'),
+    'operations-per-second': parsedBy(parseCount, 'Of a slow disk: how many operations, beside'),
     service: z
       .strictObject({
         pid: parsedBy(parseCount, 'A process of it'),
@@ -97,6 +100,7 @@ export async function readDrillFile(file: string): Promise<DrillSpec> {
     allowRootFilesystem: found['allow-root-filesystem'],
     leave: found.leave ?? 0,
     reserved: found.reserved,
+    rate: rateIn(found),
     pid: found.service?.pid,
     service: found.service?.unit,
     user: found.service?.user,
@@ -114,6 +118,15 @@ export async function readDrillFile(file: string): Promise<DrillSpec> {
   }
 }
 
+function rateIn(found: z.infer<typeof drillFileSchema>): Rate | undefined {
+  if (found.fault !== 'slow') return undefined
+  const { 'bytes-per-second': bytesPerSecond, 'operations-per-second': operationsPerSecond } = found
+  return {
+    bytesPerSecond: bytesPerSecond ?? DEFAULT_RATE,
+    ...(operationsPerSecond === undefined ? {} : { operationsPerSecond }),
+  }
+}
+
 /** The text of a file that asks for the same drill. What is as it is by default is left out. */
 export function drillFileText(spec: DrillSpec): string {
   const { pid, service: unit, user } = spec
@@ -126,6 +139,8 @@ export function drillFileText(spec: DrillSpec): string {
     'allow-root-filesystem': unless(spec.allowRootFilesystem, false),
     leave: unless(spec.leave, 0),
     reserved: unless(spec.reserved, false),
+    'bytes-per-second': spec.rate?.bytesPerSecond,
+    'operations-per-second': spec.rate?.operationsPerSecond,
     service: hasService ? { pid, unit, user } : undefined,
     probes: spec.probes.length === 0 ? undefined : spec.probes,
     for: `${spec.forMs}ms`,

@@ -45,6 +45,8 @@ export interface Fault<S extends Saved = Saved> {
   readonly errnos: readonly string[]
   /** What the watchdog keeps of root's capabilities, as setpriv(1) names them. */
   readonly capabilities: readonly string[]
+  /** Set where the witness meets the fault only if it is one of the processes. */
+  readonly takesWitness?: true
   /** Set where there is no way back, so that it is still to be seen after it. */
   readonly lasts?: true
   /** @throws HostError, RefusedError where it cannot be done here */

@@ -7,6 +7,7 @@ import { inodes } from './inodes.js'
 import { permissions } from './permissions.js'
 import { kill, pause } from './process.js'
 import { readonly } from './readonly.js'
+import { slow } from './slow.js'
 import { stall } from './stall.js'
 
 export const FAULTS: Readonly<Record<FaultName, Fault>> = {
@@ -15,6 +16,7 @@ export const FAULTS: Readonly<Record<FaultName, Fault>> = {
   permissions,
   readonly,
   immutable,
+  slow,
   stall,
   pause,
   kill,

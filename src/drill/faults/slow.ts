@@ -1,0 +1,195 @@
+/** A disk that is slow for a service: the kernel lets its processes move only so many bytes a second (cgroups(7)). */
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { HostError, UsageError } from '../../errors.js'
+import {
+  type Cgroup,
+  diskGroupOf,
+  diskOf,
+  groupText,
+  isGroup,
+  limitIn,
+  membersOf,
+  move,
+  NO_LIMIT,
+} from '../host/cgroups.js'
+import { placeOf } from '../host/place.js'
+import { bootId, isRunning } from '../host/processes.js'
+import type { DrillPlan, PlannedProcess, Rate } from '../plan.js'
+import { BLOCKED } from '../testimony.js'
+import { type Fault, Told } from './fault.js'
+import { named } from './process.js'
+
+/** Longest that the kernel takes to see that a group is empty, in milliseconds. */
+const EMPTY_MS = 5000
+
+/** A group of ours (version 1), or the one of the service with another limit (version 2). */
+interface Throttle extends Cgroup {
+  readonly kind: 'throttle'
+  readonly disk: string
+  /** Files of the group, and what is written to them: to throttle, and to end that. */
+  readonly on: Readonly<Record<string, string>>
+  readonly off: Readonly<Record<string, string>>
+}
+
+interface Member extends PlannedProcess {
+  readonly kind: 'process'
+  readonly from: string
+  readonly to: string
+}
+
+type Saved = Throttle | Member
+
+export const slow: Fault<Saved> = {
+  title: 'A disk that is slow for one service',
+  errnos: [BLOCKED],
+  // the directories of control groups let nobody write, not even their owner
+  capabilities: ['dac_override'],
+  takesWitness: true,
+  foresee(plan) {
+    const [{ version, directory, disk }] = [...this.save(plan)] as [Throttle]
+    const { bytesPerSecond, operationsPerSecond } = rateOf(plan)
+    const operations = operationsPerSecond === undefined ? '' : ` in ${operationsPerSecond} operations`
+    return {
+      does: [
+        `lets ${named(plan.processes)} read, and write, at most ${bytesPerSecond} bytes a second${operations} of the disk ${disk}`,
+        version === 1
+          ? `moves them into a control group of their own, ${directory}`
+          : `by the limits (io.max) of their control group ${directory}`,
+      ],
+      undoes: [
+        version === 1
+          ? 'moves them back, with whatever they have started meanwhile, and removes the group'
+          : 'gives the group the limits that it had, where they are still what was set',
+      ],
+    }
+  },
+  *save(plan) {
+    const disk = diskUnder(plan)
+    const [first] = plan.processes
+    if (first === undefined) {
+      throw new UsageError('slow needs a running service', { hint: 'name it: --pid N or --service UNIT' })
+    }
+    const group = groupOf(first)
+    const throttle = throttleOf(group, disk, plan)
+    yield throttle
+    for (const each of plan.processes) {
+      const from = groupOf(each).directory
+      if (from !== throttle.directory) yield { kind: 'process', ...each, from, to: throttle.directory }
+    }
+  },
+  async inject(_plan, saved) {
+    const [throttle] = saved as [Throttle]
+    if (throttle.version === 1) mkdirSync(throttle.directory)
+    write(throttle, throttle.on)
+    const moved = membersIn(saved).filter((each) => isRunning(each) && move(each.pid, each.to))
+    const what = Object.values(throttle.on).join(', ')
+    return { detail: `${throttle.directory} is throttled (${what}), ${moved.length} processes moved into it` }
+  },
+  async undo(plan, saved) {
+    const left = new Told()
+    const [throttle] = saved as [Throttle]
+    if (plan.bootId !== bootId() || !isGroup(throttle.directory)) {
+      return { detail: 'the control group is gone', left: [], failed: [] }
+    }
+    const isOurs = throttle.version === 1 || isStillSet(throttle)
+    if (isOurs) write(throttle, throttle.off)
+    else left.add(`${throttle.directory}: somebody changed its limits meanwhile`)
+    for (const each of membersIn(saved)) {
+      const isThere = isRunning(each) && groupOf(each).directory === each.to
+      if (isThere && !move(each.pid, each.from)) left.add(`${named([each])}: its group ${each.from} is gone`)
+    }
+    if (throttle.version === 1) await removeGroup(throttle.directory)
+    return { detail: `${throttle.directory} is throttled no more`, left: left.lines, failed: [] }
+  },
+}
+
+function rateOf({ rate }: DrillPlan): Rate {
+  if (rate !== undefined) return rate
+  throw new UsageError('slow needs a rate', { hint: 'name it: --bytes-per-second SIZE' })
+}
+
+function diskUnder(plan: DrillPlan): string {
+  const { path: directory, device, type } = placeOf(plan)
+  const disk = diskOf(device)
+  if (disk !== undefined) return disk
+  throw new HostError(`${directory} is on ${type}, which is on no block device of its own`, {
+    hint: 'the kernel throttles block devices: choose drill stall',
+  })
+}
+
+function groupOf({ pid }: PlannedProcess): Cgroup {
+  const group = diskGroupOf(groupText(pid) ?? '')
+  if (group !== undefined) return group
+  throw new HostError('no control group of this host has to do with disks', {
+    hint: 'mount cgroup2, or the controller blkio of cgroup v1',
+  })
+}
+
+function throttleOf({ version, directory }: Cgroup, disk: string, plan: DrillPlan): Throttle {
+  const { bytesPerSecond: bytes, operationsPerSecond: operations } = rateOf(plan)
+  if (version === 1) {
+    const limits = [
+      ['bps', bytes],
+      ...(operations === undefined ? [] : [['iops', operations] as const]),
+    ] as const
+    const files = (value: (limit: number) => string) =>
+      Object.fromEntries(
+        limits.flatMap(([unit, limit]) =>
+          ['read', 'write'].map((way) => [`blkio.throttle.${way}_${unit}_device`, value(limit)]),
+        ),
+      )
+    return {
+      ...{ kind: 'throttle', version, disk },
+      directory: path.join(directory, `lightning-chaos-${plan.id}`),
+      on: files((limit) => `${disk} ${limit}`),
+      off: files(() => `${disk} 0`),
+    }
+  }
+  const before = limitIn(readLimits(directory), disk)
+  const most = operations ?? 'max'
+  const set = `rbps=${bytes} wbps=${bytes} riops=${most} wiops=${most}`
+  return {
+    ...{ kind: 'throttle', version, directory, disk },
+    on: { 'io.max': `${disk} ${set}` },
+    off: { 'io.max': `${disk} ${before === set ? NO_LIMIT : before}` },
+  }
+}
+
+/** @throws HostError where the group has no say over disks */
+function readLimits(directory: string): string {
+  try {
+    return readFileSync(path.join(directory, 'io.max'), 'latin1')
+  } catch (cause) {
+    throw new HostError(`${directory} has no limits of disks`, {
+      hint: 'give its unit the controller: systemctl set-property --runtime UNIT IOAccounting=yes',
+      cause,
+    })
+  }
+}
+
+function isStillSet({ directory, disk, on }: Throttle): boolean {
+  return on['io.max'] === `${disk} ${limitIn(readLimits(directory), disk)}`
+}
+
+function write({ directory }: Throttle, files: Readonly<Record<string, string>>): void {
+  for (const [file, text] of Object.entries(files)) writeFileSync(path.join(directory, file), text)
+}
+
+function membersIn(saved: readonly Saved[]): Member[] {
+  return saved.filter((each) => each.kind === 'process')
+}
+
+/** What is still in it was started by those that were moved, and goes to the group above. */
+async function removeGroup(directory: string): Promise<void> {
+  for (const deadline = performance.now() + EMPTY_MS; ; await sleep(20)) {
+    for (const pid of membersOf(directory)) move(pid, path.dirname(directory))
+    try {
+      return rmdirSync(directory)
+    } catch (error) {
+      // whoever is just ending is still counted
+      if ((error as NodeJS.ErrnoException).code !== 'EBUSY' || performance.now() > deadline) throw error
+    }
+  }
+}
