@@ -88,8 +88,8 @@ describe.skipIf(NO_GROUND !== undefined)(`kills (${NO_GROUND ?? 'root'})`, () =>
   function host() {
     const limits = readFileSync(`/proc/${service.pid}/limits`, 'latin1')
     const group = readFileSync(`/proc/${service.pid}/cgroup`, 'latin1')
-    const state = processState(service.pid!)?.state
-    return { ...ground.snapshot(), state, limits, group, groups: groups(), traces: traces() }
+    const isStopped = processState(service.pid!)?.state === 'T'
+    return { ...ground.snapshot(), isStopped, limits, group, groups: groups(), traces: traces() }
   }
 
   async function undisturbed(argv: readonly string[]): Promise<number> {
