@@ -25,6 +25,7 @@ function record(draft: Partial<RoundRecord> = {}): RoundRecord {
     recoverMs: 30_000,
     durationMs: 1,
     injected: '',
+    faulted: { from: 0, to: 1 },
     ending: { why: 'the time is up', direct: {}, detail: '', left: [], failed: [] },
     before: [works],
     during: [full],

@@ -37,6 +37,8 @@ export interface RoundRecord {
   readonly durationMs: number
   /** What the fault was, in words. */
   readonly injected: string
+  /** From when to when it was on, in milliseconds since the round began. */
+  readonly faulted: { readonly from: number; readonly to: number }
   readonly ending: Ending
   /** Why it ended before its time, in words. */
   readonly aborted?: string

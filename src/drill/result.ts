@@ -1,5 +1,8 @@
 /** Rounds of a drill as the one result type that every reporter draws. Pure. */
+import { packTimeline } from '../history/packed-timeline.js'
+import { timelineOf } from '../history/timeline.js'
 import type { RunResult, TrialResult } from '../report/result.js'
+import { historyOf } from './history.js'
 import { judgeRound } from './judge.js'
 import type { DrillPlan } from './plan.js'
 import type { RoundRecord } from './record.js'
@@ -21,13 +24,15 @@ export interface DrillFacts {
 
 export function trialOf(record: RoundRecord, again: string): TrialResult {
   const { plan, round, durationMs } = record
+  const judged = judgeRound(record)
   return {
     scenario: nameOf(plan),
     seed: plan.id,
     index: round,
     durationMs,
     replay: again,
-    ...judgeRound(record),
+    ...judged,
+    timeline: packTimeline(timelineOf(historyOf(record, judged.judgement.evidence))),
   }
 }
 

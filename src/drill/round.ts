@@ -47,6 +47,7 @@ export interface RoundSettings {
 export async function runRound(settings: RoundSettings): Promise<RoundRecord> {
   const { plan, state, signal, say, recoverMs } = settings
   const began = performance.now()
+  const elapsed = () => Math.round(performance.now() - began)
   const fault = FAULTS[plan.fault]
   const observe = (): Observation | undefined => fault.observe?.(plan)
   const asker = new Asker(settings, began)
@@ -63,6 +64,7 @@ export async function runRound(settings: RoundSettings): Promise<RoundRecord> {
     signal.addEventListener('abort', onAbort)
     try {
       const injected = await keeper.injected
+      const from = elapsed()
       say(`the fault is on: ${injected}`)
       const during = (await witness?.testify(patienceWith(plan, fault))) ?? []
       const observedDuring = observe()
@@ -70,6 +72,7 @@ export async function runRound(settings: RoundSettings): Promise<RoundRecord> {
       await asker.until(keeper.undoing)
       say(`undoing: ${await keeper.undoing}`)
       const ending = await keeper.undone
+      const to = elapsed()
       let aborted = await guarding
       for (const each of ending.left) say(`left as it is: ${each}`)
       const after = (await witness?.testify(WITNESS_PATIENCE_MS)) ?? []
@@ -83,8 +86,9 @@ export async function runRound(settings: RoundSettings): Promise<RoundRecord> {
         errnos: fault.errnos,
         expectations: settings.probes,
         recoverMs,
-        durationMs: Math.round(performance.now() - began),
+        durationMs: elapsed(),
         injected,
+        faulted: { from, to },
         ending,
         ...(aborted === undefined ? {} : { aborted }),
         before,
