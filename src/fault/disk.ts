@@ -45,22 +45,23 @@ export const diskError: FaultKind = {
 export const diskStall: FaultKind = {
   ...UNDER,
   kind: 'disk-stall',
-  title: 'The disk under the file system takes long, or hangs until the fault is healed',
+  // no hanging without end: what waits for a disk cannot be killed, so no trial would get on
+  title: 'The disk under the file system takes long',
   family: 'errorless',
   errnos: ['slow'],
   refusals: [],
   parameters: {
     operation: { type: 'choice', choices: OPERATIONS, default: 'write', about: 'What waits; sync: a flush' },
-    ms: { type: 'count', default: 100, about: 'Milliseconds that each takes longer; 0: it hangs' },
+    ms: { type: 'count', default: 100, about: 'Milliseconds that each takes longer' },
     ...BLOCKS,
   },
   inject(world, parameters) {
     const [operation, ms] = [String(parameters.operation), Number(parameters.ms)]
     return injectRule(world, {
       operations: operationsOf(operation),
-      effect: ms === 0 ? { do: 'hang' } : { do: 'delay', ms },
+      effect: { do: 'delay', ms },
       parameters,
-      detail: ms === 0 ? `${operation} of the disk hangs` : `${operation} of the disk takes ${ms} ms longer`,
+      detail: `${operation} of the disk takes ${ms} ms longer`,
       evidence: 'slow',
     })
   },
