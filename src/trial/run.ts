@@ -15,6 +15,7 @@ import { Driver } from './driver.js'
 import { Faults } from './faults.js'
 import { killDuring } from './kill.js'
 import { Recorder } from './recorder.js'
+import { Recovery } from './recovery.js'
 import { Session } from './session.js'
 import { SpaceWatch } from './space.js'
 import type { Trial } from './trial.js'
@@ -47,15 +48,6 @@ export async function runTrial(trial: Trial, environment: TrialEnvironment): Pro
   return await run.finish()
 }
 
-/** Between two attempts to write after a heal, in milliseconds. */
-const RESUME_PAUSE = 20
-/** How long a store is given to notice by itself that a fault that was not about room is gone, in milliseconds. */
-const NOTICE_MS = 100
-/** Writes in a row that have to succeed before writes count as back. */
-const RESUMED_AFTER = 3
-/** Most entries, and most bytes of values, that one scan of a read-back asks for. */
-const VERIFY_LIMIT = 500
-const VERIFY_BYTES = 8 * 1024 * 1024
 /** Values of `pad` begin at this size, in bytes. */
 const PAD_SIZE = 64
 
@@ -67,6 +59,7 @@ class TrialRun {
   readonly #workload: Workload
   readonly #driver: Driver
   readonly #session: Session
+  readonly #recovery: Recovery
   readonly #faults: Faults
   readonly #space: SpaceWatch
   /** The family of what was healed last. */
@@ -106,6 +99,10 @@ class TrialRun {
       recorder,
       onProcess: async (pid) => trace?.follow(pid),
       killStrays: () => world.killStrays(volume.serverPid),
+    })
+    this.#recovery = new Recovery({
+      ...{ session: this.#session, driver: this.#driver, workload: this.#workload, recorder },
+      sizes: spec.sizes,
     })
     recorder.record({ type: 'volume', detail: `${volume.kind} on ${volume.root}` })
     recorder.record({ type: 'phase', phase: 'healthy' })
@@ -156,9 +153,9 @@ class TrialRun {
       case 'heal':
         return this.#heal()
       case 'resume':
-        return this.#resume()
+        return this.#recovery.resume(this.#healed, this.#trial.limits.resumeMs)
       case 'verify':
-        return this.#verify()
+        return this.#recovery.readBack()
       case 'run':
         return this.#run(step)
       case 'deletes':
@@ -256,73 +253,5 @@ class TrialRun {
     this.#padded += 1
     const key = this.#workload.keys[0]!
     await this.#driver.perform(target, RUNNER, this.#workload.put(this.#driver.takeIndex(), key, size))
-  }
-
-  /** Waits for writes to come back: by themselves, then with a reopen, then with a restart. */
-  async #resume(): Promise<void> {
-    const { resumeMs } = this.#trial.limits
-    const patience = this.#healed === 'full' || this.#healed === undefined ? resumeMs : NOTICE_MS
-    const attempts = [
-      { how: 'in-place', first: async () => undefined, patience },
-      { how: 'reopen', first: () => this.#session.reopen(), patience: NOTICE_MS },
-      { how: 'restart', first: () => this.#restart(), patience: resumeMs },
-    ] as const
-    for (const { how, first, patience } of attempts) {
-      await first()
-      const tries = await this.#writeUntilAcked(patience)
-      if (tries === undefined) continue
-      this.#recorder.record({ type: 'resume', how, detail: `writes are back after ${tries} tries` })
-      return
-    }
-    this.#recorder.record({
-      type: 'resume',
-      how: 'never',
-      detail: `no write was acked within ${resumeMs} ms`,
-    })
-  }
-
-  async #restart(): Promise<void> {
-    await this.#session.kill()
-    await this.#session.start()
-  }
-
-  /** @returns how many writes it took until several in a row were acked; undefined where they never were */
-  async #writeUntilAcked(patience: number): Promise<number | undefined> {
-    const deadline = performance.now() + patience
-    for (let tries = 1, inARow = 0; ; tries += 1) {
-      const target = this.#session.open
-      if (target === undefined) return undefined
-      const index = this.#driver.takeIndex()
-      const key = this.#workload.keys[tries % this.#workload.keys.length]!
-      const outcome = await this.#driver.perform(target, RUNNER, this.#workload.put(index, key, PAD_SIZE))
-      inARow = outcome.type === 'ok' ? inARow + 1 : 0
-      if (inARow === RESUMED_AFTER) return tries
-      if (inARow === 0) {
-        if (performance.now() > deadline) return undefined
-        await new Promise((resolve) => setTimeout(resolve, RESUME_PAUSE))
-      }
-    }
-  }
-
-  /** Reads everything back, by scan and by get. What it sees is final: nothing else is under way. */
-  async #verify(): Promise<void> {
-    const target = this.#session.open
-    if (target === undefined) return
-    this.#recorder.record({ type: 'verify', action: 'begin' })
-    const { sizes } = this.#trial.scenario.workload
-    const largest = 'fixed' in sizes ? sizes.fixed : sizes.largest
-    const limit = Math.max(1, Math.min(VERIFY_LIMIT, Math.floor(VERIFY_BYTES / Math.max(1, largest))))
-    for (let after: string | null = null; ; ) {
-      const outcome = await this.#driver.perform(target, RUNNER, { f: 'scan', after, limit })
-      if (outcome.type !== 'ok') return
-      const entries = outcome.body.entries ?? []
-      if (entries.length < limit) break
-      after = entries.at(-1)![0]
-    }
-    for (const key of this.#workload.keys) {
-      const outcome = await this.#driver.perform(target, RUNNER, { f: 'get', key })
-      if (outcome.type !== 'ok') return
-    }
-    this.#recorder.record({ type: 'verify', action: 'end' })
   }
 }
