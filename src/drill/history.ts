@@ -4,7 +4,8 @@ import type { EvidenceCount } from '../report/result.js'
 import type { FaultName } from './plan.js'
 import type { RoundRecord, Sample } from './record.js'
 
-const FAMILIES: Readonly<Record<FaultName, FaultFamily>> = {
+/** What each fault is to a database on that file system. */
+export const FAMILIES: Readonly<Record<FaultName, FaultFamily>> = {
   diskfull: 'full',
   inodes: 'full',
   permissions: 'read-only',

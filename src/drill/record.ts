@@ -3,6 +3,7 @@ import type { Observation } from './faults/fault.js'
 import type { Ending } from './keeper.js'
 import type { DrillPlan } from './plan.js'
 import type { Testimony } from './testimony.js'
+import type { WorkloadRecord } from './workload.js'
 
 /** `during`: from after the fault was on to before it was undone. What crosses an edge is in neither. */
 export type Phase = 'before' | 'during' | 'after' | 'edge'
@@ -49,4 +50,6 @@ export interface RoundRecord {
   /** What the kernel showed, where the fault is about processes. */
   readonly observed: Readonly<Record<'before' | 'during' | 'after', Observation | undefined>>
   readonly samples: readonly Sample[]
+  /** Of the workload that was attached. */
+  readonly workload?: WorkloadRecord
 }

@@ -2,8 +2,9 @@
 import { packTimeline } from '../history/packed-timeline.js'
 import { timelineOf } from '../history/timeline.js'
 import type { RunResult, TrialResult } from '../report/result.js'
+import type { TargetSpec } from '../target/spec.js'
 import { historyOf } from './history.js'
-import { judgeRound } from './judge.js'
+import { judgeRound, type RoundVerdict } from './judge.js'
 import type { DrillPlan } from './plan.js'
 import type { RoundRecord } from './record.js'
 
@@ -11,6 +12,8 @@ export interface DrillFacts {
   readonly plan: DrillPlan
   readonly title: string
   readonly service: string
+  /** Of an attached workload. */
+  readonly attach?: Pick<TargetSpec, 'name' | 'contract'> | undefined
   readonly tool: RunResult['tool']
   /** ISO 8601, UTC. */
   readonly startedAt: string
@@ -23,8 +26,9 @@ export interface DrillFacts {
 }
 
 export function trialOf(record: RoundRecord, again: string): TrialResult {
-  const { plan, round, durationMs } = record
-  const judged = judgeRound(record)
+  const { plan, round, durationMs, workload } = record
+  const judged = withWorkload(judgeRound(record), workload)
+  const history = workload?.history ?? historyOf(record, judged.judgement.evidence)
   return {
     scenario: nameOf(plan),
     seed: plan.id,
@@ -32,15 +36,35 @@ export function trialOf(record: RoundRecord, again: string): TrialResult {
     durationMs,
     replay: again,
     ...judged,
-    timeline: packTimeline(timelineOf(historyOf(record, judged.judgement.evidence))),
+    timeline: packTimeline(timelineOf(history)),
   }
 }
 
+/** What the probes show and what the oracle finds: both have to be well. */
+function withWorkload(round: RoundVerdict, workload: RoundRecord['workload']): RoundVerdict {
+  if (workload === undefined) return round
+  const { verdict, reason, violations, waived, operations } = workload.judgement
+  const judgement = {
+    ...round.judgement,
+    violations: [...round.judgement.violations, ...violations],
+    waived,
+    operations,
+  }
+  if (round.verdict === 'error' || verdict === 'passed') return { ...round, judgement }
+  if (verdict === 'inconclusive' && round.verdict !== 'passed') return { ...round, judgement }
+  const why = reason === undefined ? {} : { reason: `${workload.target}: ${reason}` }
+  return { verdict, ...why, judgement: { ...judgement, verdict } }
+}
+
 export function resultOf(facts: DrillFacts, trials: readonly TrialResult[]): RunResult {
-  const { plan, title, service, tool, startedAt, durationMs, gate, complete } = facts
+  const { plan, title, service, attach, tool, startedAt, durationMs, gate, complete } = facts
   return {
     tool,
-    target: { name: `host ${plan.host}`, version: '', waived: {} },
+    target: {
+      name: attach === undefined ? `host ${plan.host}` : `host ${plan.host}, with ${attach.name}`,
+      version: '',
+      waived: attach?.contract.waived ?? {},
+    },
     isolation: `none, a drill (${service})`,
     seed: plan.id,
     startedAt,

@@ -1,5 +1,6 @@
 /** One round of a drill, from top to bottom. It judges nothing. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { TargetSpec } from '../target/spec.js'
 import { RefusedError } from './errors.js'
 import type { Fault, Observation } from './faults/fault.js'
 import { FAULTS } from './faults/index.js'
@@ -11,6 +12,8 @@ import type { Probe } from './probe/probe.js'
 import type { Expectation, Phase, RoundRecord, Sample } from './record.js'
 import type { Service } from './service.js'
 import { BLOCKED, type Testimony, Witness } from './testimony.js'
+import { AttachedWorkload } from './workload.js'
+import { makeWorkloadDirectory, removeWorkloadDirectory } from './workload-directory.js'
 
 /** How long a call of the witness may take before it counts as blocked, where that is what the fault does. */
 const BLOCKED_MS = 2000
@@ -28,6 +31,8 @@ export interface RoundSettings {
   readonly service: Service
   readonly probes: readonly DrilledProbe[]
   readonly limits: Limits
+  /** Whose acked writes are proved, beside what the probes see. */
+  readonly attach?: TargetSpec | undefined
   /** How often each probe has to pass in a row before anything is touched. */
   readonly steady: number
   /** Milliseconds, all three: from one question to the next, for one answer, and until all is well again. */
@@ -52,13 +57,16 @@ export async function runRound(settings: RoundSettings): Promise<RoundRecord> {
   const observe = (): Observation | undefined => fault.observe?.(plan)
   const asker = new Asker(settings, began)
   const witness = startWitness(settings)
+  let attached: AttachedWorkload | undefined
   try {
     const before = (await witness?.testify(WITNESS_PATIENCE_MS)) ?? []
     checkWitness(before, plan)
     const observedBefore = observe()
     await asker.steady()
     signal.throwIfAborted()
+    attached = await attach(settings, fault)
 
+    attached?.faulted()
     const keeper = startWatchdog(fault.takesWitness && witness ? withProcess(plan, witness.pid) : plan, state)
     const onAbort = () => keeper.undo()
     signal.addEventListener('abort', onAbort)
@@ -68,11 +76,13 @@ export async function runRound(settings: RoundSettings): Promise<RoundRecord> {
       say(`the fault is on: ${injected}`)
       const during = (await witness?.testify(patienceWith(plan, fault))) ?? []
       const observedDuring = observe()
+      attached?.restart()
       const guarding = guard(settings, keeper)
       await asker.until(keeper.undoing)
       say(`undoing: ${await keeper.undoing}`)
       const ending = await keeper.undone
       const to = elapsed()
+      attached?.healed(ending.detail, seenIn(during, observedDuring, fault))
       let aborted = await guarding
       for (const each of ending.left) say(`left as it is: ${each}`)
       const after = (await witness?.testify(WITNESS_PATIENCE_MS)) ?? []
@@ -80,6 +90,7 @@ export async function runRound(settings: RoundSettings): Promise<RoundRecord> {
       say(`undone: ${ending.detail}`)
       if (signal.aborted) aborted ??= 'stopped by the user'
       await asker.recovered()
+      const workload = await attached?.end(recoverMs)
       return {
         plan,
         round: settings.round,
@@ -96,6 +107,7 @@ export async function runRound(settings: RoundSettings): Promise<RoundRecord> {
         after,
         observed: { before: observedBefore, during: observedDuring, after: observedAfter },
         samples: asker.samples,
+        ...(workload === undefined ? {} : { workload }),
       }
     } catch (error) {
       keeper.undo()
@@ -107,7 +119,39 @@ export async function runRound(settings: RoundSettings): Promise<RoundRecord> {
     }
   } finally {
     witness?.close()
+    await attached?.kill()
+    if (attached !== undefined) await removeWorkloadDirectory(state)
   }
+}
+
+async function attach(settings: RoundSettings, fault: Fault): Promise<AttachedWorkload | undefined> {
+  const { plan, state, attach: target, service } = settings
+  if (target === undefined) return undefined
+  const { credentials } = service
+  const directory = await makeWorkloadDirectory(state, plan, credentials)
+  const attached = new AttachedWorkload({ plan, fault, target, credentials, directory })
+  try {
+    await attached.begin()
+    return attached
+  } catch (error) {
+    await attached.kill()
+    await removeWorkloadDirectory(state)
+    throw error
+  }
+}
+
+/** The errors and signs that prove the fault, each by how often it was seen. */
+function seenIn(
+  during: readonly Testimony[],
+  observed: Observation | undefined,
+  { errnos }: Fault,
+): Record<string, number> {
+  const seen = [...during.map(({ errno }) => errno), observed?.sign].filter(
+    (sign) => sign !== null && sign !== undefined && errnos.includes(sign),
+  ) as string[]
+  return Object.fromEntries(
+    [...new Set(seen)].map((sign) => [sign, seen.filter((each) => each === sign).length]),
+  )
 }
 
 /** Ends a drill before its time where its limits say so. @returns why, in words; undefined where they did not */

@@ -16,6 +16,8 @@ export interface Described {
   readonly users: readonly ProcessState[]
   readonly journal: string
   readonly probes: readonly string[]
+  /** The target of an attached workload. */
+  readonly attach?: string | undefined
   readonly rounds: number
 }
 
@@ -29,7 +31,7 @@ export function planLines(described: Described, width: number): string[] {
     wrap(text, Math.max(20, width - INDENT)).map(
       (line, index) => `  ${(index === 0 ? name : '').padEnd(INDENT - 2)}${line}`,
     )
-  const { plan, title, foresight, service, users, journal, probes, rounds } = described
+  const { plan, title, foresight, service, users, journal, probes, attach, rounds } = described
   const { place } = plan
   const named = users.slice(0, MOST_USERS).map(({ name, pid }) => `${visible(name)} (${pid})`)
   const more = users.length > MOST_USERS ? `, and ${users.length - MOST_USERS} more` : ''
@@ -48,6 +50,9 @@ export function planLines(described: Described, width: number): string[] {
         ]),
     ...row('service', visible(service)),
     ...probes.flatMap((probe) => row('probe', visible(probe))),
+    ...(attach === undefined
+      ? []
+      : row('workload', visible(`${attach}, in a directory of its own below the path, removed in the end`))),
     ...foresight.does.flatMap((text) => row('does', visible(text))),
     ...foresight.undoes.flatMap((text) => row('undoes', visible(text))),
     ...row('journal', visible(journal)),

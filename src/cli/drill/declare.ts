@@ -1,7 +1,7 @@
 /** Declares the verbs of drills. What they do is imported when one is called. */
 import { type Command, Option } from 'commander'
 import type { FaultName, Rate } from '../../drill/plan.js'
-import { ExitCode } from '../../errors.js'
+import { ExitCode, UsageError } from '../../errors.js'
 import { parseCount, parseDuration, parsePercent } from '../options.js'
 import type { Screen } from '../screen.js'
 import { DEFAULT_RATE, DRILL_DEFAULTS } from './defaults.js'
@@ -123,6 +123,9 @@ function faultCommand(
   if (needs === 'path') {
     command
       .requiredOption('--path <directory>', 'where the data of the service is')
+      .option('--attach-workload', 'prove beside that no acked write is lost, in a directory below it')
+      .option('--target <name>', 'with what: a bundled database, or a target file')
+      .option('--target-cmd <command>', 'or the command of an adapter; {dir} becomes its directory')
       .option('--allow-root-filesystem', 'also on a file system that the system or the undo journal needs')
   }
   if (leave !== undefined) {
@@ -215,6 +218,9 @@ function durationOption(name: string, about: string, milliseconds: number): Opti
 /** What commander makes of the options; durations in milliseconds. */
 interface FaultOptions extends DrillOptions {
   readonly path?: string
+  readonly attachWorkload?: true
+  readonly target?: string
+  readonly targetCmd?: string
   readonly allowRootFilesystem?: true
   readonly leave?: number
   readonly reserved?: true
@@ -248,11 +254,18 @@ function specOf(fault: FaultName, options: FaultOptions): DrillSpec {
     reserved: options.reserved ?? false,
     rate: rateOf(options),
     probes: probe.map((ask) => ({ ask, during, says })),
+    attach: attachmentOf(options),
     forMs: options.for,
     everyMs: options.every,
     probeTimeoutMs: options.probeTimeout,
     recoverMs: options.recover,
   }
+}
+
+function attachmentOf({ attachWorkload, target, targetCmd }: FaultOptions): DrillSpec['attach'] {
+  if (attachWorkload) return { target, targetCmd }
+  if (target === undefined && targetCmd === undefined) return undefined
+  throw new UsageError('--target is the target of a workload', { hint: 'add --attach-workload' })
 }
 
 function rateOf({ bytesPerSecond, operationsPerSecond }: FaultOptions): Rate | undefined {

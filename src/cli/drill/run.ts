@@ -21,6 +21,8 @@ import type { TrialResult } from '../../report/result.js'
 import { oneLine } from '../../report/words.js'
 import { checkFile, replaceFile } from '../../results/files.js'
 import { quoteCommandLine } from '../../target/command-line.js'
+import { resolveTarget } from '../../target/resolve.js'
+import type { TargetSpec } from '../../target/spec.js'
 import { productionMarkers } from '../config.js'
 import type { ReporterChoice } from '../options.js'
 import { openOutputs } from '../outputs.js'
@@ -52,8 +54,9 @@ export async function doDrill(spec: DrillSpec, options: DrillOptions, screen: Sc
   const place = spec.path === undefined ? undefined : findPlace(spec.path)
   if (place !== undefined) checkPlace(place, { fault, state, allowRootFilesystem })
   const service = await findService(spec, place)
+  const attach = await attached(spec)
   const plan = makePlan(spec, place, service)
-  const lines = describe(plan, service, spec, state, options.dryRun ? screen.out : screen.err)
+  const lines = describe(plan, service, spec, attach, state, options.dryRun ? screen.out : screen.err)
   if (options.dryRun) {
     screen.out.write(`${[...lines, 'nothing was done (--dry-run)'].join('\n')}\n`)
     return ExitCode.gateMet
@@ -67,12 +70,13 @@ export async function doDrill(spec: DrillSpec, options: DrillOptions, screen: Sc
   return await withStopSignal(async (signal) => {
     const startedAt = new Date().toISOString()
     const began = performance.now()
-    const trials = await doRounds(spec, plan, { ...settingsOf(spec), state, service, signal }, screen)
+    const trials = await doRounds(spec, plan, { ...settingsOf(spec), attach, state, service, signal }, screen)
     const result = resultOf(
       {
         plan,
         title: FAULTS[fault].title,
         service: service.description,
+        attach,
         tool: toolPackage(),
         startedAt,
         durationMs: Math.round(performance.now() - began),
@@ -92,6 +96,7 @@ function describe(
   plan: DrillPlan,
   service: Service,
   spec: DrillSpec,
+  attach: TargetSpec | undefined,
   state: string,
   { width }: Output,
 ): string[] {
@@ -105,15 +110,29 @@ function describe(
       users: plan.place === undefined ? [] : usersOf(plan.place.path),
       journal: activeDirectory(state),
       probes: spec.probes.map(({ ask }) => probeOf(ask).name),
+      attach: attach?.name,
       rounds: spec.rounds,
     },
     width,
   )
 }
 
+async function attached({ fault, path, attach }: DrillSpec): Promise<TargetSpec | undefined> {
+  if (attach === undefined) return undefined
+  // a slow disk is slow for the processes of the service alone
+  if (path === undefined || fault === 'slow') {
+    throw new UsageError(`a workload is attached to a directory, and ${fault} is about processes`)
+  }
+  const { target, targetCmd } = attach
+  return await resolveTarget({
+    ...(target === undefined ? {} : { target }),
+    ...(targetCmd === undefined ? {} : { targetCmd }),
+  })
+}
+
 type RoundOptions = Omit<RoundSettings, 'plan' | 'round' | 'say' | 'onSample'> & { readonly rounds: number }
 
-function settingsOf(spec: DrillSpec): Omit<RoundOptions, 'state' | 'service' | 'signal'> {
+function settingsOf(spec: DrillSpec): Omit<RoundOptions, 'attach' | 'state' | 'service' | 'signal'> {
   const { rounds, steady, everyMs, probeTimeoutMs, recoverMs, abortIf, maxLoad, minFreeElsewhere } = spec
   return {
     ...{ rounds, steady, everyMs, probeTimeoutMs, recoverMs },

@@ -30,6 +30,7 @@ const most: DrillSpec = {
     { ask: "sh -c 'exit 0'", name: 'reads', during: 'pass' },
     { ask: 'redis://127.0.0.1', during: 'fail', says: 'no: room #1' },
   ],
+  attach: { target: 'sqlite', targetCmd: undefined },
   forMs: 1500,
   everyMs: 100,
   probeTimeoutMs: 900,

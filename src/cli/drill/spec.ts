@@ -24,6 +24,10 @@ export interface DrillSpec {
   readonly service?: string | undefined
   readonly user?: string | undefined
   readonly probes: readonly ProbeSpec[]
+  /** The target of an attached workload: a name or a file, or a command. */
+  readonly attach?:
+    | { readonly target?: string | undefined; readonly targetCmd?: string | undefined }
+    | undefined
   readonly forMs: number
   readonly everyMs: number
   readonly probeTimeoutMs: number
@@ -76,6 +80,15 @@ export const drillFileSchema = z
       .optional()
       .describe('The service: one of these is enough'),
     probes: z.array(probeSchema).default([]),
+    'attach-workload': z
+      .strictObject({
+        target: z.string().min(1).optional().describe('A bundled target, or a target file'),
+        command: z.string().min(1).optional().describe('The command of a target; {dir} is its directory'),
+      })
+      .optional()
+      .describe(
+        'Prove beside that no acked write is lost, with a target in a directory of its own below path',
+      ),
     for: duration('How long the fault stays'),
     every: duration('From one question to the next'),
     'probe-timeout': duration('Longest wait for one answer'),
@@ -105,6 +118,10 @@ export async function readDrillFile(file: string): Promise<DrillSpec> {
     service: found.service?.unit,
     user: found.service?.user,
     probes: found.probes,
+    attach: found['attach-workload'] && {
+      target: found['attach-workload'].target,
+      targetCmd: found['attach-workload'].command,
+    },
     forMs: forMs ?? DRILL_DEFAULTS.forMs,
     everyMs: every ?? DRILL_DEFAULTS.everyMs,
     probeTimeoutMs: probeTimeoutMs ?? DRILL_DEFAULTS.probeTimeoutMs,
@@ -143,6 +160,7 @@ export function drillFileText(spec: DrillSpec): string {
     'operations-per-second': spec.rate?.operationsPerSecond,
     service: hasService ? { pid, unit, user } : undefined,
     probes: spec.probes.length === 0 ? undefined : spec.probes,
+    'attach-workload': spec.attach && { target: spec.attach.target, command: spec.attach.targetCmd },
     for: `${spec.forMs}ms`,
     every: ms(spec.everyMs, DRILL_DEFAULTS.everyMs),
     'probe-timeout': ms(spec.probeTimeoutMs, DRILL_DEFAULTS.probeTimeoutMs),

@@ -1,6 +1,7 @@
 /** `drill undo`: from the journal alone, safe to repeat. */
 import { checkState, stateDirectory } from '../../drill/journal.js'
 import { undoActive } from '../../drill/undo.js'
+import { removeLeftWorkload } from '../../drill/workload-directory.js'
 import { ExitCode } from '../../errors.js'
 import { visible } from '../../report/words.js'
 import type { Screen } from '../screen.js'
@@ -10,6 +11,7 @@ export async function drillUndo({ state }: { readonly state?: string }, { out }:
   const directory = stateDirectory(state)
   checkState(directory)
   const outcome = await undoActive(directory)
+  if (await removeLeftWorkload(directory)) out.write('the directory of an attached workload is removed\n')
   if (outcome === undefined) {
     out.write(`no drill is active (${directory})\n`)
     return ExitCode.gateMet

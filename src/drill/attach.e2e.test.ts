@@ -1,0 +1,80 @@
+/** A workload beside a drill: whoever loses what it acked is found, and nothing of it stays behind. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readdirSync } from 'node:fs'
+import path from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { BIN, cli, ROOT } from '../testing/cli.js'
+import { type Ground, NO_GROUND, prepareGround } from '../testing/drill-ground.js'
+import { readJournal } from './journal.js'
+
+const POLL = { timeout: 30_000, interval: 20 }
+const broken = (name: string) => `${process.execPath} ${path.join(ROOT, `fixtures/broken/${name}.js`)}`
+
+describe.skipIf(NO_GROUND !== undefined)(`an attached workload (${NO_GROUND ?? 'root'})`, () => {
+  let ground: Ground
+  let before: ReturnType<Ground['snapshot']>
+  beforeAll(() => {
+    ground = prepareGround()
+    before = ground.snapshot()
+  })
+  afterAll(() => ground.remove())
+  afterEach(() => {
+    expect(readJournal(ground.state)).toBeUndefined()
+    expect(existsSync(path.join(ground.state, 'workload.json'))).toBe(false)
+    expect(ground.snapshot()).toEqual(before)
+  })
+
+  const argv = (fault: string, ...options: string[]) => [
+    ...['drill', fault, '--path', ground.data, '--state', ground.state, '--yes', '--attach-workload'],
+    ...options,
+  ]
+
+  test.each([
+    ['diskfull', 'swallows-errors', 'lost-write'],
+    ['permissions', 'acks-into-memory', 'lost-write'],
+    ['readonly', 'crashes-without-permission', 'open-failed'],
+  ])('finds by %s what is wrong with %s: %s', async (fault, name, kind) => {
+    const { stdout, exitCode, stderr } = await cli(
+      argv(fault, '--for', '2s', '--target-cmd', broken(name), '--reporter', 'json'),
+    )
+    expect(exitCode, stderr).toBe(1)
+    const { violations } = JSON.parse(stdout).scenarios[0]
+    expect(violations.map((violation: { kind: string }) => violation.kind)).toContain(kind)
+  })
+
+  test('has nothing to say against the bundled database', async () => {
+    const { stdout, exitCode, stderr } = await cli(
+      argv('immutable', '--for', '1s', '--target', 'lightning', '--reporter', 'json'),
+    )
+    expect(exitCode, stdout + stderr).toBe(0)
+    const { target, scenarios } = JSON.parse(stdout)
+    expect(target.name).toMatch(/^host .*, with lightning$/)
+    expect(scenarios[0]).toMatchObject({ passed: 1, evidence: { EPERM: { probe: expect.any(Number) } } })
+  })
+
+  test('is undone when the tool is killed', async () => {
+    const child = spawn(process.execPath, [BIN, ...argv('permissions', '--for', '60s')], { stdio: 'ignore' })
+    const ended = once(child, 'exit')
+    const attached = () =>
+      readdirSync(ground.data).some((name) => name.startsWith('.lightning-chaos-workload'))
+    await expect.poll(() => attached() && readJournal(ground.state)?.armed, POLL).toBe(true)
+    child.kill('SIGKILL')
+    await ended
+    // the watchdog undoes the fault by itself; the directory goes with the undo
+    await expect.poll(() => readJournal(ground.state), POLL).toBeUndefined()
+    expect(attached()).toBe(true)
+    const { stdout, exitCode } = await cli(['drill', 'undo', '--state', ground.state])
+    expect(exitCode).toBe(0)
+    expect(stdout).toMatch(/the directory of an attached workload is removed/)
+  })
+
+  test('is about a directory, and has a target only where it is attached', async () => {
+    const slow = await cli(argv('slow', '--pid', String(process.pid)))
+    expect(slow.stderr).toMatch(/slow is about processes/)
+    const options = ['--path', ground.data, '--state', ground.state, '--target', 'sqlite']
+    const { stderr, exitCode } = await cli(['drill', 'permissions', ...options])
+    expect(stderr).toMatch(/--target is the target of a workload/)
+    expect(exitCode).toBe(2)
+  })
+})
