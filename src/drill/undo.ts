@@ -29,13 +29,22 @@ export interface Outcome extends Undone {
  */
 export async function undoActive(state: string, only?: string): Promise<Outcome | undefined> {
   const found = readJournal(state)
-  if (found === undefined || (only !== undefined && found.plan?.id !== only)) return undefined
+  if (found === undefined || (only !== undefined && found.plan?.id !== only && !isJustBegun(found)))
+    return undefined
   await endWatchdog(found)
   const left = readJournal(state)
   if (left?.plan?.id === found.plan?.id && left !== undefined) return await undoJournal(state, left)
   return (
     found.plan && { plan: found.plan, detail: 'by its watchdog, which was at work', left: [], failed: [] }
   )
+}
+
+/**
+ * A directory and nothing in it: its watchdog was killed right after it had made that. Should it be another drill's after
+ * all, which is about to write there, that one is refused before it has touched anything.
+ */
+function isJustBegun({ plan, armed, damage }: JournalContent): boolean {
+  return plan === undefined && !armed && damage.length === 0
 }
 
 /**
