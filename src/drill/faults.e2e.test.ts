@@ -190,6 +190,66 @@ time.sleep(1000)
     })
   })
 
+  describe('quota-volume', () => {
+    const log = () => path.join(ground.directory, 'service.log')
+    const says = (what: string) =>
+      `sh -c 'echo ${what} >> ${log()}; grep CapBnd /proc/self/status >> ${log()}'`
+
+    test('is a small disk with a copy of everything, and is gone with what was written to it', async () => {
+      writeFileSync(log(), '')
+      const tree = () => {
+        const { mounts: _, ...files } = ground.snapshot()
+        // what a copy has: another inode, and no attributes of the file system
+        return Object.entries(files)
+          .filter(([name]) => name.startsWith(ground.data) && name !== ground.data)
+          .map(([name, facts]) => [
+            name,
+            facts.replace(/^((?:\S+ ){4})\d+/, '$1').replace(/ 0x[0-9a-f]+/, ''),
+          ])
+      }
+      const whole = tree()
+      const commands = ['--stop-cmd', says('stop'), '--start-cmd', says('start')]
+      const running = drill('quota-volume', ...place(), '--size', '8MiB', ...commands, '--for', '4s')
+      const big = path.join(ground.data, 'big')
+      await expect.poll(() => readFileSync(log(), 'utf8'), POLL).toMatch(/start/)
+      expect(tree()).toEqual(whole)
+      expect(() => writeFileSync(big, Buffer.alloc(9 * 1024 * 1024))).toThrow(/ENOSPC/)
+      const { exitCode, stdout, stderr } = await running
+      expect(exitCode, stdout + stderr).toBe(0)
+      expect(stdout).toMatch(/QUOTA probe 1/)
+      expect(existsSync(big)).toBe(false)
+      const lines = readFileSync(log(), 'utf8').trim().split('\n')
+      expect(lines.filter((line) => !line.startsWith('CapBnd'))).toEqual(['stop', 'start', 'stop', 'start'])
+      // the service is started with all that whoever called the drill had
+      const own = /^CapBnd:.*$/m.exec(readFileSync('/proc/self/status', 'latin1'))![0]
+      expect(new Set(lines.filter((line) => line.startsWith('CapBnd')))).toEqual(new Set([own]))
+    })
+
+    test('has to hold the data, and a service that can be stopped and started', async () => {
+      const small = await drill(
+        'quota-volume',
+        ...place(),
+        '--size',
+        '1MiB',
+        '--stop-cmd',
+        'true',
+        '--start-cmd',
+        'true',
+      )
+      expect(small.stderr).toMatch(/a volume of 1 MiB does not hold/)
+      const none = await drill('quota-volume', ...place(), '--size', '8MiB')
+      expect(none.stderr).toMatch(/--service UNIT, or both commands/)
+      expect([small.exitCode, none.exitCode]).toEqual([2, 2])
+    })
+
+    test('is undone where the service does not start on it', async () => {
+      const start = ['--stop-cmd', 'true', '--start-cmd', `sh -c '! mountpoint -q ${ground.data}'`]
+      const { exitCode, stderr } = await drill('quota-volume', ...place(), '--size', '8MiB', ...start)
+      expect(stderr).toMatch(/mountpoint .* failed: 1/)
+      expect(exitCode).toBe(3)
+    })
+  })
+
   test('stall: writers wait, and go on', async () => {
     const { exitCode, stdout, stderr } = await drill('stall', ...place(), '--for', '2s')
     expect(exitCode, stdout + stderr).toBe(0)

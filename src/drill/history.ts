@@ -8,6 +8,7 @@ import type { RoundRecord, Sample } from './record.js'
 export const FAMILIES: Readonly<Record<FaultName, FaultFamily>> = {
   diskfull: 'full',
   inodes: 'full',
+  'quota-volume': 'full',
   permissions: 'read-only',
   readonly: 'read-only',
   immutable: 'read-only',

@@ -35,6 +35,9 @@ const FAULTS: Readonly<Record<string, (drilled: Drilled) => readonly string[]>> 
   readonly: ({ ground }) => ['--path', ground.data],
   immutable: ({ ground }) => ['--path', ground.data],
   slow: ({ ground, pid }) => ['--path', ground.data, '--pid', String(pid), '--bytes-per-second', '16KiB'],
+  'quota-volume': ({ ground }) => [
+    ...['--path', ground.data, '--size', '16MiB', '--stop-cmd', 'true', '--start-cmd', 'true'],
+  ],
   stall: ({ ground }) => ['--path', ground.data],
   pause: ({ pid }) => ['--pid', String(pid)],
   'fd-limit': ({ pid }) => ['--pid', String(pid)],

@@ -13,6 +13,7 @@ export type FaultName =
   | 'pause'
   | 'kill'
   | 'fd-limit'
+  | 'quota-volume'
 
 /** A directory of the host, and the file system that it lies on, as they were when the plan was made. */
 export interface Place {
@@ -30,6 +31,17 @@ export interface Place {
 export interface Rate {
   readonly bytesPerSecond: number
   readonly operationsPerSecond?: number
+}
+
+/** A volume for a service that is stopped and started around it. */
+export interface SmallVolume {
+  /** Bytes. */
+  readonly size: number
+  /** Commands. */
+  readonly stop: readonly string[]
+  readonly start: readonly string[]
+  /** Where it is made; there is nothing by that name. */
+  readonly directory: string
 }
 
 export interface PlannedProcess extends ProcessId {
@@ -50,6 +62,8 @@ export interface DrillPlan {
   readonly reserved: boolean
   /** Of a slow disk. */
   readonly rate?: Rate
+  /** Of a small volume. */
+  readonly volume?: SmallVolume
   /** How long the fault stays, in milliseconds. */
   readonly forMs: number
   readonly host: string

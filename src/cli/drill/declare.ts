@@ -7,6 +7,7 @@ import type { Screen } from '../screen.js'
 import { DEFAULT_RATE, DRILL_DEFAULTS } from './defaults.js'
 import { collect, parseLoad, parseNumber, parseSizeOption } from './options.js'
 import type { DrillOptions } from './run.js'
+import { smallVolume } from './small-volume.js'
 import type { DrillSpec } from './spec.js'
 
 interface FaultDeclaration {
@@ -16,6 +17,7 @@ interface FaultDeclaration {
   readonly leave?: { readonly unit: 'size' | 'count'; readonly about: string; readonly default: number }
   readonly reserved?: true
   readonly rate?: true
+  readonly volume?: true
 }
 
 const FAULTS: Readonly<Record<FaultName, FaultDeclaration>> = {
@@ -46,6 +48,11 @@ const FAULTS: Readonly<Record<FaultName, FaultDeclaration>> = {
   kill: {
     about: 'kill the main process of a service, for its supervisor to start it again',
     needs: 'process',
+  },
+  'quota-volume': {
+    about: 'put a small volume in the place of a directory, for a service that is stopped and started',
+    needs: 'path',
+    volume: true,
   },
   'fd-limit': { about: 'let the processes of a service open nothing more', needs: 'process' },
 }
@@ -117,7 +124,7 @@ export function declareDrills(
 function faultCommand(
   drill: Command,
   name: string,
-  { about, needs, leave, reserved, rate }: FaultDeclaration,
+  { about, needs, leave, reserved, rate, volume }: FaultDeclaration,
 ): Command {
   const command = drill.command(name).description(about)
   if (needs === 'path') {
@@ -142,6 +149,14 @@ function faultCommand(
           .default(DEFAULT_RATE, '1MiB'),
       )
       .option('--operations-per-second <n>', 'how many operations, beside', parseCount)
+  }
+  if (volume) {
+    command
+      .addOption(
+        new Option('--size <size>', 'of the volume').argParser(parseSizeOption).makeOptionMandatory(),
+      )
+      .option('--stop-cmd <command>', 'stops the service, where it is no unit of systemd')
+      .option('--start-cmd <command>', 'starts it; has to be safe to repeat')
   }
   if (reserved) command.option('--reserved', 'fill the blocks that are reserved for root, too')
   return command
@@ -224,6 +239,9 @@ interface FaultOptions extends DrillOptions {
   readonly allowRootFilesystem?: true
   readonly leave?: number
   readonly reserved?: true
+  readonly size?: number
+  readonly stopCmd?: string
+  readonly startCmd?: string
   readonly bytesPerSecond?: number
   readonly operationsPerSecond?: number
   readonly pid?: number
@@ -253,6 +271,7 @@ function specOf(fault: FaultName, options: FaultOptions): DrillSpec {
     leave: options.leave ?? 0,
     reserved: options.reserved ?? false,
     rate: rateOf(options),
+    volume: volumeFor(options),
     probes: probe.map((ask) => ({ ask, during, says })),
     attach: attachmentOf(options),
     forMs: options.for,
@@ -271,6 +290,15 @@ function attachmentOf({ attachWorkload, target, targetCmd }: FaultOptions): Dril
 function rateOf({ bytesPerSecond, operationsPerSecond }: FaultOptions): Rate | undefined {
   if (bytesPerSecond === undefined) return undefined
   return { bytesPerSecond, ...(operationsPerSecond === undefined ? {} : { operationsPerSecond }) }
+}
+
+function volumeFor({
+  size,
+  stopCmd: stop,
+  startCmd: start,
+  service: unit,
+}: FaultOptions): DrillSpec['volume'] {
+  return size === undefined ? undefined : smallVolume(size, { stop, start, unit })
 }
 
 const HELP = `

@@ -55,7 +55,7 @@ export async function doDrill(spec: DrillSpec, options: DrillOptions, screen: Sc
   if (place !== undefined) checkPlace(place, { fault, state, allowRootFilesystem })
   const service = await findService(spec, place)
   const attach = await attached(spec)
-  const plan = makePlan(spec, place, service)
+  const plan = makePlan(spec, place, service, state)
   const lines = describe(plan, service, spec, attach, state, options.dryRun ? screen.out : screen.err)
   if (options.dryRun) {
     screen.out.write(`${[...lines, 'nothing was done (--dry-run)'].join('\n')}\n`)
@@ -119,8 +119,8 @@ function describe(
 
 async function attached({ fault, path, attach }: DrillSpec): Promise<TargetSpec | undefined> {
   if (attach === undefined) return undefined
-  // a slow disk is slow for the processes of the service alone
-  if (path === undefined || fault === 'slow') {
+  // a slow disk is slow for the processes of the service alone, and a volume is there for them alone
+  if (path === undefined || fault === 'slow' || fault === 'quota-volume') {
     throw new UsageError(`a workload is attached to a directory, and ${fault} is about processes`)
   }
   const { target, targetCmd } = attach
@@ -165,7 +165,7 @@ async function doRounds(
     let plan = confirmed
     try {
       const service = round === 0 ? settings.service : await findService(spec, confirmed.place)
-      if (round > 0) plan = makePlan(spec, confirmed.place, service)
+      if (round > 0) plan = makePlan(spec, confirmed.place, service, settings.state)
       const record = await runRound({
         ...settings,
         service,

@@ -52,7 +52,13 @@ function file(text: string): string {
 }
 
 function specOf(fault: FaultName): DrillSpec {
-  return { ...least, fault, ...(fault === 'slow' ? { rate: { bytesPerSecond: 1_048_576 } } : {}) }
+  const volume = { size: 8_388_608, stop: ['systemctl', 'stop', 'my db'], start: ['true'] }
+  return {
+    ...least,
+    fault,
+    ...(fault === 'slow' ? { rate: { bytesPerSecond: 1_048_576 } } : {}),
+    ...(fault === 'quota-volume' ? { volume } : {}),
+  }
 }
 
 describe('a drill file', () => {

@@ -2,14 +2,17 @@
 import path from 'node:path'
 import { stringify } from 'yaml'
 import { FAULTS } from '../../drill/faults/index.js'
-import type { FaultName, Rate } from '../../drill/plan.js'
+import type { FaultName, Rate, SmallVolume } from '../../drill/plan.js'
+import { UsageError } from '../../errors.js'
 import { readTextFile } from '../../scenario/text-file.js'
 import { parseYaml } from '../../scenario/yaml.js'
+import { quoteCommandLine } from '../../target/command-line.js'
 import { z } from '../../vendor/zod.js'
 import { parsedBy } from '../config.js'
 import { parseCount, parseDuration, parsePercent } from '../options.js'
 import { DEFAULT_RATE, DRILL_DEFAULTS } from './defaults.js'
 import { parseLoad, parseSizeOption } from './options.js'
+import { smallVolume } from './small-volume.js'
 
 export interface DrillSpec {
   readonly fault: FaultName
@@ -19,6 +22,7 @@ export interface DrillSpec {
   readonly leave: number
   readonly reserved: boolean
   readonly rate?: Rate | undefined
+  readonly volume?: Omit<SmallVolume, 'directory'> | undefined
   readonly pid?: number | undefined
   /** A unit of systemd. */
   readonly service?: string | undefined
@@ -71,6 +75,9 @@ export const drillFileSchema = z
     reserved: z.boolean().default(false).describe('Fill the blocks that are reserved for root, too'),
     'bytes-per-second': size('Of a slow disk: what is still read, and written, in a second'),
     'operations-per-second': parsedBy(parseCount, 'Of a slow disk: how many operations, beside'),
+    size: size('Of a small volume'),
+    stop: z.string().min(1).optional().describe('Of a small volume: the command that stops the service'),
+    start: z.string().min(1).optional().describe('And starts it; has to be safe to repeat'),
     service: z
       .strictObject({
         pid: parsedBy(parseCount, 'A process of it'),
@@ -114,6 +121,7 @@ export async function readDrillFile(file: string): Promise<DrillSpec> {
     leave: found.leave ?? 0,
     reserved: found.reserved,
     rate: rateIn(found),
+    volume: volumeIn(found),
     pid: found.service?.pid,
     service: found.service?.unit,
     user: found.service?.user,
@@ -144,6 +152,13 @@ function rateIn(found: z.infer<typeof drillFileSchema>): Rate | undefined {
   }
 }
 
+function volumeIn(found: z.infer<typeof drillFileSchema>): DrillSpec['volume'] {
+  const { fault, size, stop, start, service } = found
+  if (fault !== 'quota-volume') return undefined
+  if (size === undefined) throw new UsageError('quota-volume has a size', { hint: 'size: 64MiB' })
+  return smallVolume(size, { stop, start, unit: service?.unit })
+}
+
 /** The text of a file that asks for the same drill. What is as it is by default is left out. */
 export function drillFileText(spec: DrillSpec): string {
   const { pid, service: unit, user } = spec
@@ -156,6 +171,9 @@ export function drillFileText(spec: DrillSpec): string {
     'allow-root-filesystem': unless(spec.allowRootFilesystem, false),
     leave: unless(spec.leave, 0),
     reserved: unless(spec.reserved, false),
+    size: spec.volume?.size,
+    stop: spec.volume && quoteCommandLine(spec.volume.stop),
+    start: spec.volume && quoteCommandLine(spec.volume.start),
     'bytes-per-second': spec.rate?.bytesPerSecond,
     'operations-per-second': spec.rate?.operationsPerSecond,
     service: hasService ? { pid, unit, user } : undefined,

@@ -6,6 +6,7 @@ import { immutable } from './immutable.js'
 import { inodes } from './inodes.js'
 import { permissions } from './permissions.js'
 import { kill, pause } from './process.js'
+import { quotaVolume } from './quota-volume.js'
 import { readonly } from './readonly.js'
 import { slow } from './slow.js'
 import { stall } from './stall.js'
@@ -21,4 +22,5 @@ export const FAULTS: Readonly<Record<FaultName, Fault>> = {
   pause,
   kill,
   'fd-limit': fdLimit,
+  'quota-volume': quotaVolume,
 }

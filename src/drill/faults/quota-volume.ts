@@ -1,0 +1,165 @@
+/**
+ * A small volume in the place of a directory, with a copy of what is in it, for a service that is stopped and started around
+ * that: so a disk that others need is not filled. What the service writes there is thrown away in the end.
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  rmdirSync,
+  rmSync,
+  statfsSync,
+} from 'node:fs'
+import path from 'node:path'
+import { HostError, UsageError } from '../../errors.js'
+import { CommandError, command } from '../../sandbox/command.js'
+import { formatSize } from '../../scenario/size.js'
+import { openPlace, walk } from '../host/files.js'
+import { mounts } from '../host/mounts.js'
+import { placeOf, withPlace } from '../host/place.js'
+import type { DrillPlan, SmallVolume } from '../plan.js'
+import { type Fault, needSysAdmin } from './fault.js'
+
+/** Of a volume, what its file system takes for itself at most: a part, and bytes. */
+const OVERHEAD = 0.15
+const LEAST = 4 * 1024 * 1024
+
+/** Where the volume is, and how the service is stopped and started. */
+type Saved = SmallVolume & { readonly path: string }
+
+export const quotaVolume: Fault<Saved> = {
+  title: 'A small volume in the place of a directory',
+  errnos: [],
+  // the service is started from here
+  capabilities: ['all'],
+  foresee(plan) {
+    const { path: at } = placeOf(plan)
+    const { size, stop, start, directory } = volumeOf(plan)
+    needSysAdmin('quota-volume')
+    const needed = bytesIn(at)
+    if (size < LEAST || needed > size * (1 - OVERHEAD)) {
+      throw new UsageError(
+        `a volume of ${formatSize(size)} does not hold the ${formatSize(needed)} of ${at}`,
+        {
+          hint: `give it more: --size ${formatSize(Math.max(LEAST, Math.ceil(needed * 1.5)))}`,
+        },
+      )
+    }
+    return {
+      does: [
+        `stops the service: ${stop.join(' ')}`,
+        `copies ${formatSize(needed)} of ${at} to an ext4 of ${formatSize(size)} in ${directory}, and mounts that over it`,
+        `starts the service again: ${start.join(' ')}`,
+      ],
+      undoes: [
+        'stops the service, unmounts, removes the volume, and starts the service with what it had before',
+        'what it writes meanwhile is thrown away',
+      ],
+    }
+  },
+  *save(plan) {
+    yield { ...volumeOf(plan), path: placeOf(plan).path }
+  },
+  async inject(plan, [saved], stop) {
+    const { size, directory, path: at } = saved!
+    const image = path.join(directory, 'image')
+    const volume = path.join(directory, 'volume')
+    // there as long as something may have to be undone
+    mkdirSync(directory, { mode: 0o700 })
+    await call(saved!.stop)
+    const steps = [
+      async () => makeImage(image, size),
+      () =>
+        command('mkfs.ext4', '-q', '-F', '-m', '0', '-E', 'lazy_itable_init=0,lazy_journal_init=0', image),
+      async () => mkdirSync(volume),
+      () => command('mount', '-n', '-o', 'loop,nosuid,nodev', image, volume),
+      async () => rmdirSync(path.join(volume, 'lost+found')),
+      () =>
+        withPlace(plan, (fd) =>
+          command('cp', '--archive', '--sparse=always', '--', `/proc/${process.pid}/fd/${fd}/.`, volume),
+        ),
+      () => command('mount', '-n', '--bind', volume, at),
+      () => call(saved!.start),
+    ]
+    for (const step of steps) if (!stop.aborted) await step()
+    return { detail: `${at} is a volume of ${formatSize(size)}, of which ${formatSize(freeIn(at))} are free` }
+  },
+  async undo(_plan, [saved]) {
+    const { directory, path: at, stop, start } = saved!
+    if (!existsSync(directory)) return { detail: 'the volume is gone', left: [], failed: [] }
+    const volume = path.join(directory, 'volume')
+    const own = mounts().find(({ point }) => point === volume)
+    const covers = () => mounts().some(({ point, device }) => point === at && device === own?.device)
+    if (covers()) await call(stop)
+    while (covers()) await unmount(at)
+    if (own !== undefined) await unmount(volume)
+    rmSync(path.join(directory, 'image'), { force: true })
+    if (existsSync(volume)) rmdirSync(volume)
+    await call(start)
+    rmdirSync(directory)
+    return { detail: `${at} is what it was, and the service was started`, left: [], failed: [] }
+  },
+  observe(plan) {
+    const { path: at } = placeOf(plan)
+    const { size } = volumeOf(plan)
+    const { blocks, bsize } = statfsSync(at)
+    if (blocks * bsize > size) return undefined
+    return {
+      sign: 'QUOTA',
+      detail: `${at} has ${formatSize(blocks * bsize)} in all, ${formatSize(freeIn(at))} free`,
+    }
+  },
+}
+
+function volumeOf({ volume }: DrillPlan): SmallVolume {
+  if (volume !== undefined) return volume
+  throw new UsageError('quota-volume needs a size, and a service that can be stopped and started', {
+    hint: 'name them: --size SIZE, and --service UNIT or --stop-cmd and --start-cmd',
+  })
+}
+
+function bytesIn(at: string): number {
+  const root = openPlace(at)
+  try {
+    let bytes = 0n
+    for (const { stat } of walk(root)) bytes += stat.isFile() ? stat.blocks * 512n : 4096n
+    return Number(bytes)
+  } finally {
+    closeSync(root)
+  }
+}
+
+function freeIn(at: string): number {
+  const { bavail, bsize } = statfsSync(at)
+  return bavail * bsize
+}
+
+function makeImage(image: string, size: number): void {
+  const fd = openSync(image, 'wx', 0o600)
+  try {
+    ftruncateSync(fd, size)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+async function unmount(at: string): Promise<void> {
+  try {
+    await command('umount', '-n', at)
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error
+    // somebody is still in it: nobody else gets there any more, and the kernel does the rest
+    await command('umount', '-n', '--lazy', at)
+  }
+}
+
+/** Runs a command of the user's, whose output may stay open with whatever it starts. @throws HostError where it fails */
+async function call([program = '', ...args]: readonly string[]): Promise<void> {
+  const child = spawn(program, args, { cwd: '/', stdio: 'ignore', detached: true })
+  const [code, signal] = await once(child, 'exit').catch((error: Error) => [error.message])
+  if (code !== 0) throw new HostError(`'${[program, ...args].join(' ')}' failed: ${signal ?? code}`)
+}
