@@ -24,8 +24,8 @@ import { has } from './cli.js'
 export const NO_GROUND =
   process.geteuid?.() !== 0
     ? 'needs root, to mount a file system'
-    : ['mkfs.ext4', 'mount', 'python3', 'setpriv'].some((program) => !has(program))
-      ? 'needs e2fsprogs, util-linux and python3'
+    : ['mkfs.ext4', 'mount', 'perl', 'python3', 'setpriv'].some((program) => !has(program))
+      ? 'needs e2fsprogs, util-linux, perl and python3'
       : undefined
 
 const NOBODY = 65534
