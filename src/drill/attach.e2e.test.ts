@@ -64,6 +64,8 @@ describe.skipIf(NO_GROUND !== undefined)(`an attached workload (${NO_GROUND ?? '
     // the watchdog undoes the fault by itself; the directory goes with the undo
     await expect.poll(() => readJournal(ground.state), POLL).toBeUndefined()
     expect(attached()).toBe(true)
+    const status = await cli(['drill', 'status', '--state', ground.state])
+    expect(status.stdout).toMatch(/the directory of a workload was left: .*workload-/)
     const { stdout, exitCode } = await cli(['drill', 'undo', '--state', ground.state])
     expect(exitCode).toBe(0)
     expect(stdout).toMatch(/the directory of an attached workload is removed/)

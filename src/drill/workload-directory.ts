@@ -20,7 +20,7 @@ import path from 'node:path'
 import { isAlive, ownerName } from '../sandbox/owner.js'
 import { RefusedError } from './errors.js'
 import { isGone, openAt, pathOf, statOf, syncDirectory } from './host/files.js'
-import { withPlace } from './host/place.js'
+import { placeOf, withPlace } from './host/place.js'
 import type { Credentials } from './host/processes.js'
 import type { DrillPlan } from './plan.js'
 
@@ -67,10 +67,16 @@ export async function removeWorkloadDirectory(state: string): Promise<void> {
   rmSync(noteFile(state), { force: true })
 }
 
-/** Does so where the tool that made it is gone. @returns whether there was something to remove */
-export async function removeLeftWorkload(state: string): Promise<boolean> {
+/** The directory that a tool which is gone has left; undefined where there is none. */
+export function leftWorkload(state: string): string | undefined {
   const note = readNote(state)
-  if (note === undefined || isAlive(note.tool)) return false
+  if (note === undefined || isAlive(note.tool)) return undefined
+  return path.join(placeOf(note.plan).path, note.name)
+}
+
+/** Removes that. @returns whether there was something to remove */
+export async function removeLeftWorkload(state: string): Promise<boolean> {
+  if (leftWorkload(state) === undefined) return false
   await removeWorkloadDirectory(state)
   return true
 }

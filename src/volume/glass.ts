@@ -29,30 +29,41 @@ export const glass: VolumeKind = {
   needs: ['mount', 'fuse'],
   minimumSize: 256 * 1024,
   defaultSize: 64 * 1024 * 1024,
-  async mount(spec, place, owner) {
-    const root = path.join(place, 'volume')
-    const under = path.join(place, 'under')
-    await mkdir(root)
-    await mkdir(under, { mode: 0o700 })
-    // its name is the key to it: in a user namespace the target is nobody else than we are
-    const control = `.glass-${randomBytes(12).toString('hex')}`
-    const trace = path.join(under, 'trace')
-    const cpu = currentCpu()
-    const server = await serve(root, cpu, serverOptions(spec, { root, under, control, trace }))
-    const plain = await plainVolume('glass', root, owner).catch((error: unknown) => {
-      throw server.failure() ?? error
-    })
-    for (const directory of [root, plain.data, plain.probes]) await syncDirectory(directory)
-    const client = new GlassClient(path.join(root, control))
-    return {
-      ...plain,
-      glass: { client, trace },
-      serverPid: server.pid,
-      cpu,
-      failure: () => server.failure(),
-      unmount: () => unmount(root, server),
-    } satisfies MountedVolume
-  },
+  mount: (spec, place, owner) => mountGlass(spec, place, owner),
+}
+
+/**
+ * @param isDisk whether a file system will lie on it. Its server must not be in the mount namespace of that then: as the last
+ *   process there it would have to unmount it, and so wait for itself, before the kernel gives up on a server that ends.
+ */
+export async function mountGlass(
+  spec: VolumeSpec,
+  place: string,
+  owner: { uid: number; gid: number },
+  isDisk = false,
+): Promise<MountedVolume> {
+  const root = path.join(place, 'volume')
+  const under = path.join(place, 'under')
+  await mkdir(root)
+  await mkdir(under, { mode: 0o700 })
+  // its name is the key to it: in a user namespace the target is nobody else than we are
+  const control = `.glass-${randomBytes(12).toString('hex')}`
+  const trace = path.join(under, 'trace')
+  const cpu = currentCpu()
+  const server = await serve(root, { cpu, isDisk }, serverOptions(spec, { root, under, control, trace }))
+  const plain = await plainVolume('glass', root, owner).catch((error: unknown) => {
+    throw server.failure() ?? error
+  })
+  for (const directory of [root, plain.data, plain.probes]) await syncDirectory(directory)
+  const client = new GlassClient(path.join(root, control))
+  return {
+    ...plain,
+    glass: { client, trace },
+    serverPid: server.pid,
+    cpu,
+    failure: () => server.failure(),
+    unmount: () => unmount(root, server),
+  } satisfies MountedVolume
 }
 
 /** What the tool makes is on the disk before the first power cut. */
@@ -81,7 +92,7 @@ function serverOptions(
 }
 
 /** Mounts, and starts what serves the mount. */
-async function serve(root: string, cpu: number, options: ServerOptions): Promise<Server> {
+async function serve(root: string, where: Where, options: ServerOptions): Promise<Server> {
   const device = await open('/dev/fuse', 'r+')
   try {
     // fd: mount.fuse's own options; default_permissions: the kernel checks modes; allow_other: for the target too
@@ -98,7 +109,7 @@ async function serve(root: string, cpu: number, options: ServerOptions): Promise
       root,
     ] as const
     await commandWithDescriptor(device.fd, ...argv)
-    return new Server(device.fd, cpu, options)
+    return new Server(device.fd, where, options)
   } finally {
     // nobody but the server may hold it: the mount ends with the last who does
     await device.close()
@@ -111,14 +122,24 @@ function currentCpu(): number {
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[36])
 }
 
+/** Where a server runs. */
+interface Where {
+  readonly cpu: number
+  readonly isDisk: boolean
+}
+
 class Server {
   readonly #child: ChildProcess
+  readonly #isDisk: boolean
   #stderr = ''
   #ended: string | undefined
   #expected = false
 
-  constructor(fd: number, cpu: number, options: ServerOptions) {
-    const [program, ...args] = [...onCpu(cpu), ...BARE, process.execPath, SERVER, JSON.stringify(options)]
+  constructor(fd: number, { cpu, isDisk }: Where, options: ServerOptions) {
+    this.#isDisk = isDisk
+    const apart = isDisk ? ['unshare', '--mount'] : []
+    const node = [process.execPath, SERVER, JSON.stringify(options)]
+    const [program, ...args] = [...onCpu(cpu), ...apart, ...BARE, ...node]
     this.#child = spawn(program!, args, { stdio: ['ignore', 'ignore', 'pipe', fd] })
     this.#child.stderr!.on('data', (chunk: Buffer) => {
       this.#stderr = (this.#stderr + chunk.toString()).slice(-4096)
@@ -146,6 +167,8 @@ class Server {
     this.#expected = true
     if (this.#ended !== undefined) return
     const ended = once(this.#child, 'exit')
+    // in a namespace of its own it has the mount still, and nobody tells it that the others have not
+    if (this.#isDisk) this.#child.kill('SIGKILL')
     await Promise.race([ended, sleep(ENDING_MS, undefined, { ref: false })])
     if (this.#ended === undefined) this.#child.kill('SIGKILL')
     await ended

@@ -7,7 +7,7 @@ import path from 'node:path'
 import { command } from '../sandbox/command.js'
 import type { Need } from '../sandbox/need.js'
 import { ownedDirectory, spaceOf } from './data.js'
-import { glass } from './glass.js'
+import { mountGlass } from './glass.js'
 import type { MountedVolume, VolumeKind, VolumeSpec } from './volume.js'
 
 /** Room on a disk of glass for the image's directory, in bytes. */
@@ -92,7 +92,8 @@ async function makeDisk({ size, thin, disk }: VolumeSpec, place: string): Promis
   const under = path.join(place, 'under')
   await mkdir(under, { mode: 0o700 })
   if (disk === 'glass') {
-    const mounted = await glass.mount({ kind: 'glass', size: size + AROUND_IMAGE }, under, { uid: 0, gid: 0 })
+    const spec = { kind: 'glass', size: size + AROUND_IMAGE } as const
+    const mounted = await mountGlass(spec, under, { uid: 0, gid: 0 }, true)
     return { under: mounted.data, isDirect: true, glass: mounted, unmount: () => mounted.unmount() }
   }
   if (thin === undefined) return { under, isDirect: false, unmount: async () => undefined }

@@ -1,6 +1,7 @@
 /** `drill status`: what is active on this host. */
 import { activeDirectory, checkState, readJournal, stateDirectory } from '../../drill/journal.js'
 import { watchdogState } from '../../drill/undo.js'
+import { leftWorkload } from '../../drill/workload-directory.js'
 import { visible } from '../../report/words.js'
 import type { Screen } from '../screen.js'
 
@@ -13,13 +14,17 @@ export async function drillStatus(
   checkState(state)
   const found = readJournal(state)
   const { plan, saved = [], armed = false, damage = [] } = found ?? {}
+  const left = leftWorkload(state)
   const hasWatchdog = found !== undefined && watchdogState(found) !== 'gone'
   if (json) {
     const active =
       found === undefined ? [] : [{ plan, armed, watchdog: hasWatchdog, things: saved.length, damage }]
-    out.write(`${JSON.stringify({ schema: 1, active }, null, 2)}\n`)
+    const workload = left === undefined ? {} : { leftWorkload: left }
+    out.write(`${JSON.stringify({ schema: 1, active, ...workload }, null, 2)}\n`)
     return found !== undefined
   }
+  if (left !== undefined)
+    out.write(`the directory of a workload was left: ${visible(left)}: lightning-chaos drill undo\n`)
   if (found === undefined) {
     out.write(`no drill is active (${state})\n`)
     return false
