@@ -21,7 +21,9 @@ export const diskError: FaultKind = {
     'The disk under the file system fails: the file system makes of it what it does (EIO, read-only, shut down)',
   family: 'io',
   errnos: ['EIO'],
-  refusals: ['io', 'read-only'],
+  // what is read back after it may be anything
+  refusals: ['io', 'read-only', 'corruption'],
+  forgets: true,
   parameters: {
     operation: { type: 'choice', choices: OPERATIONS, default: 'write', about: 'What fails; sync: a flush' },
     ...BLOCKS,

@@ -67,6 +67,8 @@ export interface FaultKind {
   readonly parameters: Readonly<Record<string, ParameterSpec>>
   /** Set where it changes what was written, and no operation fails. */
   readonly damages?: true
+  /** Set where the kernel may give up what it could not write, and a later sync says that all is well. */
+  readonly forgets?: true
   /** Set where the fault can only be healed while no target runs (the volume has to be mounted again). */
   readonly healsStopped?: boolean
   /** Set where the fault can only be injected while no target runs. */

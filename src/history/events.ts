@@ -103,6 +103,8 @@ type WorldEvent =
       readonly stopsReads?: true
       /** Set where it changes what was written, and no operation fails. */
       readonly damages?: true
+      /** Set where the kernel may give up what it could not write, and a later sync says that all is well. */
+      readonly forgets?: true
       /** Of the family read-only: what it takes the permission to write from; absent where that is both. */
       readonly blocks?: 'files' | 'directory'
       /** In words, with figures: 'ballast of 3,145,728 bytes, 0 bytes free'. */

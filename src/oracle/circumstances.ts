@@ -19,6 +19,7 @@ export class Circumstances {
   #starts = 0
   #session = 0
   #isDamaged = false
+  #isForgetful = false
 
   /** Grows whenever the target's process ends or the directory is opened: what an old session left undone stays undone. */
   get session(): number {
@@ -33,6 +34,11 @@ export class Circumstances {
   /** Whether a fault has changed what was written: from then on anything may come of it. */
   get isDamaged(): boolean {
     return this.#isDamaged
+  }
+
+  /** Whether the kernel may have given up what it could not write, and a later sync have said that all is well. */
+  get isForgetful(): boolean {
+    return this.#isForgetful
   }
 
   /** Faults that were healed and after which writes are not yet known to be back. */
@@ -97,6 +103,7 @@ export class Circumstances {
   #inject(fault: Fault, at: number): void {
     this.#active.set(fault.fault, fault)
     if (fault.damages) this.#isDamaged = true
+    if (fault.forgets) this.#isForgetful = true
     this.#endRecovery(at)
   }
 

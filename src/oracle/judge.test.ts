@@ -361,6 +361,19 @@ describe('the data of a target', () => {
     })
   })
 
+  it('may be gone after a failure that the kernel took for written, where the target does not promise otherwise', () => {
+    const found = (contract: Contract, forgets: { forgets?: true }) => {
+      const [began, id] = invoke(GET)
+      const over = [fault('heal', 'io'), killed, ...started(), resumed('in-place'), began]
+      const parts = [...inject('io', forgets), ...over, { type: 'ok', id, value: null } as Part]
+      return judged(trial(parts), contract).violations.map(({ kind }) => kind)
+    }
+    const lenient = waiving('distrusts-failed-sync')
+    expect(found(STRICTEST, { forgets: true })).toContain('lost-write')
+    expect(found(lenient, { forgets: true })).toEqual([])
+    expect(found(lenient, {})).toContain('lost-write')
+  })
+
   it('may be wrong without a word after a disk changed it, where the target does not promise otherwise', () => {
     const rot: Part[] = inject('io', { damages: true })
     const found = (

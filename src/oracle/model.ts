@@ -181,8 +181,10 @@ export class Model {
   }
 
   #report({ kind, summary, at, promises }: Suspicion): void {
-    const damage: readonly PromiseId[] = this.#circumstances.isDamaged ? ['tells-damage'] : []
-    this.#ledger.report(kind, summary, at, [...promises, ...damage])
+    const { isDamaged, isForgetful } = this.#circumstances
+    const damage: readonly PromiseId[] = isDamaged ? ['tells-damage'] : []
+    const forgotten: readonly PromiseId[] = isForgetful ? ['distrusts-failed-sync'] : []
+    this.#ledger.report(kind, summary, at, [...promises, ...damage, ...forgotten])
   }
 }
 

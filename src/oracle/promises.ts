@@ -15,6 +15,7 @@
  *     lost-write, resurrected-delete over a restart    durable-acks, whatever the fault was
  *     torn-batch                                       atomic-batches, whatever the fault was
  *
+ * After a failure that a kernel may have taken for written (ext4 does), whatever is lost: distrusts-failed-sync as well.
  * After a fault that changed what was written, whatever is wrong with the data: tells-damage as well.
  * Under a fault of the family errorless there is no excuse for any of it.
  *

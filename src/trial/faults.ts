@@ -66,7 +66,7 @@ export class Faults {
   }
 
   #record(action: 'inject' | 'heal', { kind, active }: On, detail: string): void {
-    const { kind: fault, family, refusals, damages } = kind
+    const { kind: fault, family, refusals, damages, forgets } = kind
     const { blocks, stopsReads, errnos = kind.errnos } = active
     this.#recorder.record({
       type: 'fault',
@@ -78,6 +78,7 @@ export class Faults {
       ...(blocks === undefined ? {} : { blocks }),
       ...(stopsReads ? { stopsReads } : {}),
       ...(damages ? { damages } : {}),
+      ...(forgets ? { forgets } : {}),
       detail,
     })
   }
