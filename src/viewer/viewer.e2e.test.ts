@@ -89,16 +89,16 @@ describe.skipIf(!existsSync(CHROMIUM))(`in ${CHROMIUM}, of the package chromium`
   test('it filters by verdict, family and violation, and the address remembers', async () => {
     await withPage({}, async (page) => {
       await page.getByLabel('Family').selectOption('permissions')
-      expect(await page.locator('tbody').count()).toBe(1)
+      await expect.poll(() => page.locator('tbody').count()).toBe(1)
       await page.getByRole('button', { name: 'Show all' }).click()
-      expect(await page.locator('tbody').count()).toBe(NAMES.length)
+      await expect.poll(() => page.locator('tbody').count()).toBe(NAMES.length)
       await page.getByLabel('Verdict').selectOption('failed')
       const found = `${FAILED.length} of ${NAMES.length * TRIALS} trials`
-      expect(await howMany(page)).toBe(found)
+      await expect.poll(() => howMany(page)).toBe(found)
       await page.getByLabel('Violation').selectOption('lost-write')
-      expect(await howMany(page)).toBe(found)
+      await expect.poll(() => howMany(page)).toBe(found)
       await page.reload()
-      expect(await howMany(page)).toBe(found)
+      await expect.poll(() => howMany(page)).toBe(found)
     })
   })
 
