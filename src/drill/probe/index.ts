@@ -1,8 +1,10 @@
 import { UsageError } from '../../errors.js'
 import { commandProbe } from './command.js'
 import { httpProbe } from './http.js'
+import { postgresProbe } from './postgres.js'
 import type { Probe } from './probe.js'
-import { postgresProbe, redisProbe, tcpProbe } from './socket.js'
+import { redisProbe } from './redis.js'
+import { tcpProbe } from './socket.js'
 
 const BY_PROTOCOL: Readonly<Record<string, (url: URL) => Probe>> = {
   'http:': httpProbe,

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import fc from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
 import { freshPath } from '../../testing/directory.js'
 import { processState } from '../host/processes.js'
@@ -119,6 +120,48 @@ describe('postgres', () => {
     })
     expect(await ask(`postgres://me:secret@127.0.0.1:${port}/shop`)).toBeUndefined()
     expect(probeOf(`postgres://me:secret@127.0.0.1:${port}/shop`).name).not.toContain('secret')
+  })
+
+  const letIn = [message('R', '\0\0\0\0'), message('S', 'server_version\x0015\0')]
+
+  test('lets us in, and is ready for a query', async () => {
+    const whole = Buffer.concat([...letIn, message('K', '\0\0\0\x07\0\0\0\x09'), message('Z', 'I')])
+    for (const size of [1, 7, whole.length]) {
+      const port = await answering((_, socket) => {
+        socket.setNoDelay()
+        for (let at = 0; at < whole.length; at += size) socket.write(whole.subarray(at, at + size))
+      })
+      expect(await ask(`postgres://127.0.0.1:${port}`)).toBeUndefined()
+    }
+    const unready = await answering((_, socket) => socket.write(Buffer.concat(letIn)))
+    expect(await ask(`postgres://127.0.0.1:${unready}`, 200)).toBe('no answer within 200 ms')
+  })
+
+  test('lets us in, and has no such database', async () => {
+    const error = message('E', 'SFATAL\0C3D000\0Mdatabase "shop" does not exist\0\0')
+    const port = await answering((_, socket) => socket.end(Buffer.concat([...letIn, error])))
+    expect(await ask(`postgres://127.0.0.1:${port}/shop`)).toBe('database "shop" does not exist')
+  })
+
+  test('survives an answer that is none', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...'RSKNvEZ'),
+        fc.uint8Array({ minLength: 0, maxLength: 12 }),
+        async (kind, rest) => {
+          const port = await answering((_, socket) => socket.end(Buffer.concat([Buffer.from(kind), rest])))
+          const answer = await ask(`postgres://127.0.0.1:${port}`)
+          expect(answer === undefined || answer.length > 0).toBe(true)
+        },
+      ),
+      {
+        numRuns: 50,
+        examples: [
+          ['R', Uint8Array.of(0, 0, 0, 0)],
+          ['S', Uint8Array.of(255, 255, 255, 250)],
+        ],
+      },
+    )
   })
 
   test('says why not', async () => {
