@@ -20,7 +20,7 @@ describe('on a full disk the store', () => {
     ])('%s', (chapter) => story.mounted(chapter), 30_000)
 
   test.runIf(canPrlimit)(
-    'cuts off what fitted, wherever in a frame a file may grow no further',
+    'cuts off what fitted, wherever a file may grow no further',
     ({ task }) => story.plain(task.name, freshPath()),
     30_000,
   )

@@ -61,11 +61,12 @@ describe('where it may not write the store', () => {
       'reads on when the directory becomes 000',
     ])('%s', (chapter) => tell(chapter, freshPath()), 30_000)
 
-  test.runIf(canChattr)(
-    'turns read-only when its open file becomes immutable',
-    ({ task }) => tell(task.name, freshPath()),
-    30_000,
-  )
+  test
+    .runIf(canChattr)
+    .each([
+      'turns read-only when its open file becomes immutable',
+      'turns read-only where the room in its file cannot be given back',
+    ])('%s', (chapter) => tell(chapter, freshPath()), 30_000)
 
   test.runIf(canMount)(
     'opens a file system that is mounted read-only to read',

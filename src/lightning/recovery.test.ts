@@ -16,6 +16,8 @@ async function contentOf(store: Store): Promise<Content> {
 /** A log and the content after each of its commits. */
 interface Example {
   readonly dir: string
+  /** The same as it was before it was closed. */
+  readonly running: string
   readonly files: readonly string[]
   readonly states: readonly Content[]
   /** Where the last frame begins and ends in the last file. */
@@ -36,9 +38,17 @@ async function makeExample(): Promise<Example> {
   const store = await Store.open(dir, SMALL)
   const states: Content[] = [{}]
   const last = () => join(dir, `${String(store.stats().segments).padStart(10, '0')}.log`)
+  /** Where the last frame ends: in the file are zeros behind it. */
+  const end = () => {
+    const { bytes } = store.stats()
+    return segmentsIn(dir).reduce(
+      (rest, path) => (path === last() ? rest : rest - statSync(path).size),
+      bytes,
+    )
+  }
   let start = 0
   for (let commit = 1; commit <= 40; commit++) {
-    if (commit > 1) start = statSync(last()).size
+    if (commit > 1) start = end()
     // The last value holds a copy of frames of its own segment, which must not be taken for frames.
     const value = commit === 40 ? framesOf(last(), start) : `${commit}`.repeat(commit * 5)
     await store.batch([
@@ -51,16 +61,20 @@ async function makeExample(): Promise<Example> {
     { length: store.stats().segments },
     (_, i) => `${String(i + 1).padStart(10, '0')}.log`,
   )
-  const lastFrame = { start, end: statSync(last()).size }
+  const lastFrame = { start, end: end() }
+  const running = freshPath()
+  const isLock = (path: string) => basename(path).startsWith('lock-')
+  cpSync(dir, running, { recursive: true, filter: (path) => !isLock(path) })
   await store.close()
-  return { dir, files, states, lastFrame }
+  expect(statSync(join(dir, files.at(-1)!)).size).toBe(lastFrame.end)
+  return { dir, running, files, states, lastFrame }
 }
 
 beforeAll(async () => {
   example = await makeExample()
 })
 
-function copyOf({ dir }: Example): string {
+function copyOf({ dir }: Pick<Example, 'dir'>): string {
   const copy = freshPath()
   cpSync(dir, copy, { recursive: true })
   return copy
@@ -119,6 +133,55 @@ describe('after a power cut', () => {
         await expectContent(dir, states.at(-2)!)
       }),
       { numRuns: 40 },
+    )
+  })
+
+  it('takes the room behind the last commit for what it is, and cuts it off', async () => {
+    const { running, files, states, lastFrame } = example
+    const dir = copyOf({ dir: running })
+    const file = join(dir, files.at(-1)!)
+    expect(statSync(file).size).toBeGreaterThan(lastFrame.end)
+    expect(await verify(dir)).toMatchObject({ damage: [], tornTail: undefined })
+    const reader = await Store.open(dir, { readOnly: true })
+    expect(await contentOf(reader)).toEqual(states.at(-1))
+    expect(reader.recovered.tornTail).toBeUndefined()
+    await reader.close()
+    const writer = await Store.open(dir, SMALL)
+    expect(writer.recovered.tornTail).toBeUndefined()
+    expect(statSync(file).size).toBe(lastFrame.end)
+    await writer.close()
+    await expectContent(dir, states.at(-1)!)
+  })
+
+  it('cuts off a last commit that was torn in that room, wherever', async () => {
+    const { running, files, states, lastFrame } = example
+    const file = files.at(-1)!
+    const whole = readFileSync(join(running, file))
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: lastFrame.end - lastFrame.start - 1 }),
+        fc.boolean(),
+        async (at, isHead) => {
+          const dir = copyOf({ dir: running })
+          const torn = Buffer.from(whole)
+          if (isHead) torn.fill(0, lastFrame.start + at, lastFrame.end)
+          else torn.fill(0, lastFrame.start, lastFrame.start + at)
+          // what fits into the padding is no loss
+          const isWhole = torn.equals(whole)
+          writeFileSync(join(dir, file), torn)
+          const { tornTail } = await expectContent(dir, states.at(isWhole ? -1 : -2)!)
+          // where nothing but the padding was left, nothing is torn
+          const isGone = torn.subarray(lastFrame.start).every((byte) => byte === 0)
+          expect(tornTail?.offset).toBe(isWhole || isGone ? undefined : lastFrame.start)
+        },
+      ),
+      {
+        numRuns: 40,
+        examples: [
+          [1, true],
+          [lastFrame.end - lastFrame.start - 1, false],
+        ],
+      },
     )
   })
 

@@ -3,6 +3,7 @@ import { nextTurn, readFully } from './files.js'
 import { ALIGNMENT, BadFrame, checkFrame, commitOf, FRAME_HEAD, looksLikeFrame } from './format.js'
 
 const CHUNK = 256 * 1024
+const ZEROS = Buffer.alloc(CHUNK)
 
 /** `bytes[at, at + length)` is a whole frame that lies at `position` in the file. Valid only during the call. */
 export type FrameVisitor = (bytes: Buffer, at: number, length: number, position: number) => void
@@ -81,4 +82,15 @@ export function findFrame(
     if (typeof checkFrame(bytes, at, filled, seed, start + at, start + filled) === 'number') return start + at
   }
   return undefined
+}
+
+/** Whether `[from, end)` of a file holds zeros and nothing else. */
+export function isZero(fd: number, from: number, end: number): boolean {
+  const bytes = Buffer.allocUnsafeSlow(Math.min(CHUNK, end - from))
+  for (let at = from; at < end; ) {
+    const filled = readFully(fd, bytes.subarray(0, end - at), at)
+    if (filled === 0 || !bytes.subarray(0, filled).equals(ZEROS.subarray(0, filled))) return filled === 0
+    at += filled
+  }
+  return true
 }

@@ -273,6 +273,7 @@ export class Store {
     this.#flush()
     this.#isClosed = true
     await this.#maintenance
+    if (this.#stopped === undefined) this.#log.giveRoomBack()
     this.#log.close()
     this.#lock?.release()
   }

@@ -8,7 +8,7 @@ import { CorruptionError, errorFrom } from './errors.js'
 import { readFully } from './files.js'
 import { commitOf, decodeHeader, HEADER_SIZE, type SegmentHeader } from './format.js'
 import type { Recovered } from './log.js'
-import { type FrameVisitor, findFrame, scanFrames } from './scan.js'
+import { type FrameVisitor, findFrame, isZero, scanFrames } from './scan.js'
 import { Segment, segmentIds, segmentName } from './segment.js'
 
 export interface Damage {
@@ -153,7 +153,7 @@ class Reading {
     const next = findFrame(fd, seed, stop.position + 1, end, 0)
     const bytes = (next ?? end) - stop.position
     if (next === undefined && segment === this.#segments.at(-1) && !this.#guessed.has(segment)) {
-      this.#tornTail = { file: path, offset: stop.position, bytes }
+      if (!isZero(fd, stop.position, end)) this.#tornTail = { file: path, offset: stop.position, bytes }
       return end
     }
     this.#note(path, stop.position, bytes, stop.bad.reason)

@@ -9,6 +9,7 @@ const [, program, chapter, ...rest] = process.argv as [string, string, string, .
 const ROOT = '/mnt'
 const DIR = join(ROOT, 'db')
 const BALLAST = join(ROOT, 'ballast')
+const FILLER = 'x'.repeat(1000)
 const OPTIONS = { segmentSize: 64 * 1024, reserveSize: 80 * 1024 }
 
 type Model = Map<string, string>
@@ -61,6 +62,16 @@ async function putUntilFull(store: Store, model: Model, size = 3000): Promise<vo
   }
 }
 
+/** Fills the disk, and the room that the store has made ready for its next writes. */
+async function fillUpWith(store: Store, model: Model): Promise<void> {
+  fillUp()
+  for (let error: unknown; error === undefined; ) {
+    error = await store.put('filler', FILLER).catch((error: unknown) => error)
+    if (error === undefined) model.set('filler', FILLER)
+    else assert(error instanceof DiskFullError, String(error))
+  }
+}
+
 async function expectContent(store: Store, model: Model): Promise<void> {
   const found = new Map((await store.scan()).map(([key, value]) => [key, value.toString()]))
   assert.deepEqual(found, new Map([...model].sort()))
@@ -106,8 +117,7 @@ const chapters: Record<string, () => Promise<void>> = {
     const store = await Store.open(DIR, OPTIONS)
     await store.put('k', 'v')
     for (let round = 0; round < 5; round++) {
-      fillUp()
-      await expectFull(store.put('large', 'x'.repeat(10_000)))
+      await fillUpWith(store, model)
       while (store.stats().reserveBytes > 0) await store.delete('nothing'.repeat(100))
       await expectContent(store, model)
       await expectFull(store.put('small', 'x'))
@@ -121,8 +131,10 @@ const chapters: Record<string, () => Promise<void>> = {
 
   async 'lets small writes through that waited beside a large one'() {
     mountTmpfs('size=1m')
-    const store = await Store.open(DIR, OPTIONS)
-    await store.put('k', 'v')
+    const before = await Store.open(DIR, OPTIONS)
+    await before.put('k', 'v')
+    await before.close()
+    const store = await reopen(new Map([['k', 'v']]))
     const free = fs.statfsSync(ROOT)
     fs.writeFileSync(BALLAST, Buffer.alloc((free.bfree - 3) * free.bsize, 1))
     const outcomes = await Promise.allSettled([
@@ -148,7 +160,7 @@ const chapters: Record<string, () => Promise<void>> = {
 
   async 'opens, twice, after a kill while it was full, with and without the reserve'() {
     mountTmpfs('size=1m,nr_inodes=40')
-    const model: Model = new Map()
+    const model: Model = new Map([['filler', FILLER]])
     for (let i = 0; i < 20; i++) model.set(`k${i}`, 'v')
     const { signal } = spawnSync(process.execPath, [program, 'die while full'], { encoding: 'utf8' })
     assert.equal(signal, 'SIGKILL')
@@ -159,6 +171,7 @@ const chapters: Record<string, () => Promise<void>> = {
       if (!hasReserve) fillUp()
       if (!hasReserve) takeInodes()
       const store = await reopen(model)
+      fillUp()
       await expectFull(store.put('refused', 'x'.repeat(5000)))
       await store.close()
     }
@@ -172,8 +185,7 @@ const chapters: Record<string, () => Promise<void>> = {
   async 'die while full'() {
     const store = await Store.open(DIR, OPTIONS)
     for (let i = 0; i < 20; i++) await store.put(`k${i}`, 'v')
-    fillUp()
-    await expectFull(store.put('refused', 'x'.repeat(5000)))
+    await fillUpWith(store, new Map())
     process.kill(process.pid, 'SIGKILL')
   },
 
@@ -223,7 +235,7 @@ const chapters: Record<string, () => Promise<void>> = {
   async 'keeps a delete while an older segment that did not fit holds the value'() {
     mountTmpfs('size=1m')
     const options = { ...OPTIONS, reserveSize: 0 }
-    const store = await Store.open(DIR, options)
+    let store = await Store.open(DIR, options)
     const model: Model = new Map()
     const put = async (key: string) => {
       await store.put(key, 'x'.repeat(3000))
@@ -236,6 +248,8 @@ const chapters: Record<string, () => Promise<void>> = {
     await store.delete('deleted')
     await put('replaced')
     assert.equal(store.stats().segments, 2)
+    await store.close()
+    store = await reopen(model, options)
     const { bfree, bsize } = fs.statfsSync(ROOT)
     fs.writeFileSync(BALLAST, Buffer.alloc((bfree - 12) * bsize, 1))
     // Room for the live entries of the second segment, not for those of the first.
@@ -277,15 +291,18 @@ const chapters: Record<string, () => Promise<void>> = {
     await (await reopen(model)).close()
   },
 
-  async 'cuts off what fitted, wherever in a frame a file may grow no further'() {
+  async 'cuts off what fitted, wherever a file may grow no further'() {
     const [dir] = rest as [string]
     const model: Model = new Map([['k', 'v']])
     const limit = (bytes: number | 'unlimited') =>
       execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${bytes}:unlimited`])
     let cuts = 0
-    const store = await Store.open(dir, OPTIONS)
+    let store = await Store.open(dir, OPTIONS)
     for (let cut = 0; cut < 60; cut++) {
       await store.put('k', 'v')
+      // without room that was made ready before
+      await store.close()
+      store = await Store.open(dir, OPTIONS)
       const { segments } = store.stats()
       const active = `${segments}.log`.padStart(14, '0')
       limit(fs.statSync(join(dir, active)).size + cut)

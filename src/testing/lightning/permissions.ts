@@ -167,6 +167,20 @@ const chapters: Record<string, () => Promise<void>> = {
     await expectWritable()
   },
 
+  async 'turns read-only where the room in its file cannot be given back'() {
+    await prepare()
+    const store = await Store.open(dir, OPTIONS)
+    await store.put('a', '1')
+    ask('chattr +i')
+    // it seals the segment first, and cuts it off where its last commit ends
+    await assert.rejects(store.compact(), PermissionError)
+    await assert.rejects(store.put('a', 'x'), ReadOnlyError)
+    assert.deepEqual(await content(store), CONTENT)
+    await store.close()
+    ask('chattr -i')
+    await expectWritable()
+  },
+
   async 'opens files of another owner to read'() {
     await prepare()
     ask('chown 0')
