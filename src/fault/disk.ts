@@ -1,5 +1,5 @@
 /** Faults of the disk under a file system: an image on glass, whose blocks the loop device reads and writes. */
-import type { FaultKind } from './fault.js'
+import type { FaultKind, Parameters } from './fault.js'
 import { clientOf, injectRule, operationsOf, TRIGGER } from './glass-rule.js'
 
 const { path: _, ...BLOCKS } = TRIGGER
@@ -21,9 +21,7 @@ export const diskError: FaultKind = {
     'The disk under the file system fails: the file system makes of it what it does (EIO, read-only, shut down)',
   family: 'io',
   errnos: ['EIO'],
-  // what is read back after it may be anything
-  refusals: ['io', 'read-only', 'corruption'],
-  forgets: true,
+  refusals: ['io', 'read-only'],
   parameters: {
     operation: { type: 'choice', choices: OPERATIONS, default: 'write', about: 'What fails; sync: a flush' },
     ...BLOCKS,
@@ -40,8 +38,20 @@ export const diskError: FaultKind = {
       evidence: 'EIO',
       stopsReads: true,
     })
-    return { ...active, heal: () => active.heal().finally(() => world.volume.remount()) }
+    return {
+      ...active,
+      // a new block of ext4 that could not be written never counts as written, whatever can be synced there later
+      forgets: operation === 'write' && world.volume.kind === 'ext4' && !stays(parameters),
+      heal: () => active.heal().finally(() => world.volume.remount()),
+    }
   },
+}
+
+/** Whether all fail from the first on. */
+function stays(parameters: Parameters): boolean {
+  return Object.entries(BLOCKS).every(
+    ([name, { default: usual }]) => name === 'first' || (parameters[name] ?? usual) === usual,
+  )
 }
 
 export const diskStall: FaultKind = {

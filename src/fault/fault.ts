@@ -41,6 +41,8 @@ export interface ActiveFault {
   readonly blocks?: 'files' | 'directory' | undefined
   /** Set where it takes the permission to read away as well. */
   readonly stopsReads?: boolean
+  /** Set where the kernel may give up what it could not write, and a later sync says that all is well. */
+  readonly forgets?: boolean
   /** The names, one of which proves that it was there, where that depends on its parameters. */
   readonly errnos?: readonly string[]
   /** How often it acted on the target's own operations, by such a name, where it sees that itself: direct evidence. */
@@ -67,8 +69,6 @@ export interface FaultKind {
   readonly parameters: Readonly<Record<string, ParameterSpec>>
   /** Set where it changes what was written, and no operation fails. */
   readonly damages?: true
-  /** Set where the kernel may give up what it could not write, and a later sync says that all is well. */
-  readonly forgets?: true
   /** Set where the fault can only be healed while no target runs (the volume has to be mounted again). */
   readonly healsStopped?: boolean
   /** Set where the fault can only be injected while no target runs. */

@@ -72,7 +72,7 @@ export class Grace {
     }
     if (!this.#isReadOnly(error.kind) && !this.#allowed(faults).has(error.kind)) {
       const summary = `${what} for the wrong reason, ${this.#when}: ${errorInWords(error)}`
-      this.#ledger.report('wrong-error', summary, at, promisesOf('refuses', faults))
+      this.#ledger.report('wrong-error', summary, at, promisesOf('refuses', faults, error.kind))
       return
     }
     if (!faults.every((fault) => fault.family === 'full')) return

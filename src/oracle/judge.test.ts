@@ -214,8 +214,14 @@ const WRONG: readonly (readonly [
   [
     'a failing device called corruption',
     'wrong-error',
-    undefined,
+    'tells-errors-from-damage',
     [inject('io'), failed(LATER_PUT, 'corruption', 'info')],
+  ],
+  [
+    'a failing device called a full disk',
+    'wrong-error',
+    undefined,
+    [inject('io'), failed(LATER_PUT, 'disk-full', 'info')],
   ],
   [
     'a get failed on a full disk',
@@ -362,16 +368,38 @@ describe('the data of a target', () => {
   })
 
   it('may be gone after a failure that the kernel took for written, where the target does not promise otherwise', () => {
-    const found = (contract: Contract, forgets: { forgets?: true }) => {
+    const found = (
+      contract: Contract,
+      forgets: { forgets?: true },
+      value: Extract<Part, { type: 'ok' }>['value'] = null,
+    ) => {
       const [began, id] = invoke(GET)
       const over = [fault('heal', 'io'), killed, ...started(), resumed('in-place'), began]
-      const parts = [...inject('io', forgets), ...over, { type: 'ok', id, value: null } as Part]
+      const parts = [...inject('io', forgets), ...over, { type: 'ok', id, value } as Part]
       return judged(trial(parts), contract).violations.map(({ kind }) => kind)
     }
     const lenient = waiving('distrusts-failed-sync')
     expect(found(STRICTEST, { forgets: true })).toContain('lost-write')
     expect(found(lenient, { forgets: true })).toEqual([])
+    expect(found(lenient, { forgets: true }, { corrupt: 'bytes of nobody' })).toContain('corrupt-read')
     expect(found(lenient, {})).toContain('lost-write')
+  })
+
+  it('may be what a failed write left, where the target does not promise otherwise', () => {
+    const AGAIN: Operation = { f: 'put', key: 'k', seq: 2, size: 99 }
+    const found = (contract: Contract, how: Part[]) => {
+      const [began, id] = invoke(GET)
+      const over = [...ok({ f: 'delete', key: 'k', seq: 9 }), killed, ...started(), began]
+      const parts = [...inject('io'), ...how, fault('heal', 'io'), resumed('in-place'), ...over]
+      const events = [...started(), ...ok(PUT), ...parts, { type: 'ok', id, value: { seq: 2 } } as Part]
+      const history = events.map((part, time) => ({ ...part, time }) as Event)
+      return judged(history, contract).violations.map(({ kind }) => kind)
+    }
+    const lenient = waiving('distrusts-failed-sync')
+    expect(found(STRICTEST, failed(AGAIN, 'io', 'info'))).toContain('resurrected-delete')
+    expect(found(lenient, failed(AGAIN, 'io', 'info'))).toEqual([])
+    // one that was acked is another matter
+    expect(found(lenient, ok(AGAIN))).toContain('resurrected-delete')
   })
 
   it('may be wrong without a word after a disk changed it, where the target does not promise otherwise', () => {

@@ -144,6 +144,9 @@ export class Model {
     const isLoss = kind === 'lost-write' || kind === 'resurrected-delete'
     if (isLoss && contradiction.expected.session !== this.#circumstances.session)
       promises.push('durable-acks')
+    // it said that it failed, and what followed was acked as if it had not happened
+    const { culprit } = contradiction
+    if (culprit?.outcome === 'unknown' && culprit.answered) promises.push('distrusts-failed-sync')
     const suspicion: Suspicion = { kind, summary: `${keyInWords(key)}: ${summary}`, at, promises }
     const batch = blamed?.batch
     if (batch === undefined) {
@@ -183,10 +186,13 @@ export class Model {
   #report({ kind, summary, at, promises }: Suspicion): void {
     const { isDamaged, isForgetful } = this.#circumstances
     const damage: readonly PromiseId[] = isDamaged ? ['tells-damage'] : []
-    const forgotten: readonly PromiseId[] = isForgetful ? ['distrusts-failed-sync'] : []
+    const forgotten: readonly PromiseId[] = isForgetful && LOSSES.has(kind) ? ['distrusts-failed-sync'] : []
     this.#ledger.report(kind, summary, at, [...promises, ...damage, ...forgotten])
   }
 }
+
+/** What it looks like when writes are gone: of a batch that is gone, a delete may seem to be there. */
+const LOSSES: ReadonlySet<ViolationKind> = new Set(['lost-write', 'resurrected-delete', 'torn-batch'])
 
 const OUTCOMES: Record<Write['outcome'], string> = {
   'under way': 'was under way',

@@ -5,6 +5,7 @@
  *     what happened                                    full                  read-only               io
  *     wrong-error: a write refused for another reason  refuses-when-full     refuses-when-read-only  always broken
  *       … and all that the fault gives is EDQUOT or EFBIG  refuses-over-limit
+ *       … and it is called corruption                                                              tells-errors-from-damage
  *     unreadable: a get or scan failed                 reads-when-full       reads-when-read-only    reads-after-io-error
  *     open-failed                                      opens-when-full       opens-…-files, -directory   allowed
  *     wrong-error: compaction refused                  compacts-when-full    allowed                 allowed
@@ -16,6 +17,7 @@
  *     torn-batch                                       atomic-batches, whatever the fault was
  *
  * After a failure that a kernel may have taken for written (ext4 does), whatever is lost: distrusts-failed-sync as well.
+ * So too where a write that failed is there in the place of what was acked after it.
  * After a fault that changed what was written, whatever is wrong with the data: tells-damage as well.
  * Under a fault of the family errorless there is no excuse for any of it.
  *
@@ -23,6 +25,7 @@
  * while it keeps running.
  */
 import type { PromiseId } from '../target/contract.js'
+import type { ErrorKind } from '../target/protocol.js'
 import type { Fault } from './circumstances.js'
 
 type Asked = 'refuses' | 'reads' | 'opens'
@@ -43,10 +46,15 @@ const PROMISES: Record<Asked, Record<Fault['family'], readonly PromiseId[]>> = {
   },
 }
 
-/** The promises that have to be made, all of them, for a failure under these faults to be a violation. */
-export function promisesOf(asked: Asked, faults: readonly Fault[]): PromiseId[] {
+/**
+ * The promises that have to be made, all of them, for a failure under these faults to be a violation.
+ * @param kind of the error that a refusal carries
+ */
+export function promisesOf(asked: Asked, faults: readonly Fault[], kind?: ErrorKind): PromiseId[] {
   return faults.flatMap((fault) => {
     const promises = PROMISES[asked][fault.family]
+    if (asked === 'refuses' && fault.family === 'io' && kind === 'corruption')
+      return ['tells-errors-from-damage']
     if (asked === 'refuses' && isLimit(fault)) return ['refuses-over-limit']
     if (asked !== 'opens' || fault.blocks === undefined) return promises
     return fault.blocks === 'files' ? ['opens-read-only-files'] : ['opens-in-read-only-directory']

@@ -21,7 +21,8 @@ export const PROMISES = {
     'it opens in a directory in which it may not create files, and serves reads',
   'reads-after-io-error': 'reads go on after a write or an fsync failed',
   'distrusts-failed-sync':
-    'once a write or a sync has failed, nothing is acked on the word of a later sync of the same file alone',
+    'once a write or a sync has failed, nothing is acked before it is known what came of it',
+  'tells-errors-from-damage': 'an error of the disk is refused as that, and not taken for damage',
   'tells-damage':
     'what a disk changed behind its back is told as damage, and neither given as right nor left out without a word',
   'recovers-after-heal': 'once the fault is gone, a restart at the latest brings writes back',

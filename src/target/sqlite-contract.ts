@@ -17,7 +17,9 @@ export const SQLITE_CONTRACT: Contract = {
     'refuses-when-read-only':
       'SQLITE_READONLY is for a connection that was opened without permission; taken away later, it is SQLITE_IOERR: https://www.sqlite.org/rescode.html#readonly',
     'distrusts-failed-sync':
-      'a commit after one that failed writes to the same WAL again, and relies on its sync: https://www.sqlite.org/atomiccommit.html (2, Hardware Assumptions)',
+      'a commit after one that failed writes to the same WAL again and relies on its sync, and the failed one may stay in it: https://www.sqlite.org/atomiccommit.html (2, Hardware Assumptions)',
+    'tells-errors-from-damage':
+      'a read that fails may be SQLITE_IOERR_CORRUPTFS, and that is SQLITE_CORRUPT: https://www.sqlite.org/rescode.html#ioerr_corruptfs',
     'tells-damage':
       'pages have no checksum without an extension, and recovery of a WAL ends at the first frame that is not right: https://www.sqlite.org/cksumvfs.html, https://www.sqlite.org/walformat.html#recovery',
     'opens-in-read-only-directory':

@@ -66,8 +66,8 @@ export class Faults {
   }
 
   #record(action: 'inject' | 'heal', { kind, active }: On, detail: string): void {
-    const { kind: fault, family, refusals, damages, forgets } = kind
-    const { blocks, stopsReads, errnos = kind.errnos } = active
+    const { kind: fault, family, refusals, damages } = kind
+    const { blocks, stopsReads, forgets, errnos = kind.errnos } = active
     this.#recorder.record({
       type: 'fault',
       action,

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
+import { SQLITE_CONTRACT } from '../target/sqlite-contract.js'
 import { cli, has, ROOT } from '../testing/cli.js'
 import { freshPath } from '../testing/directory.js'
 
@@ -14,10 +15,13 @@ const missing =
       ? 'no /dev/fuse'
       : FILE_SYSTEMS.map((each) => `mkfs.${each}`).find((program) => !has(program))
 
-const broken = (name: string) => [
-  '--target-cmd',
-  `${process.execPath} ${path.join(ROOT, `fixtures/broken/${name}.js`)}`,
-]
+/** A broken database that promises what SQLite does: what that waives must not hide the bug. */
+function broken(name: string): readonly string[] {
+  const file = `${freshPath()}.yaml`
+  const command = [process.execPath, path.join(ROOT, `fixtures/broken/${name}.js`)]
+  writeFileSync(file, JSON.stringify({ name, command, contract: { waive: SQLITE_CONTRACT.waived } }))
+  return ['--target', file]
+}
 
 async function run(...args: readonly string[]) {
   const { stdout, stderr } = await cli(['run', ...args, '--workers', '2', '--reporter', 'json'])
@@ -25,24 +29,26 @@ async function run(...args: readonly string[]) {
   return JSON.parse(stdout)
 }
 
-/** A scenario, a database that it finds, with which violation, within how many trials. */
-const FOUND: readonly (readonly [string, string, string, number])[] = [
-  ['power-loss/disk-ext4', 'never-fsyncs', 'lost-write', 2],
-  ['power-loss/disk-xfs', 'never-fsyncs', 'lost-write', 2],
-  ['power-loss/disk-btrfs', 'never-fsyncs', 'lost-write', 2],
-  ['io-error/disk-ext4', 'ignores-fsync-errors', 'lost-write', 4],
-  ['io-error/disk-xfs', 'ignores-fsync-errors', 'lost-write', 6],
-  ['io-error/disk-btrfs', 'ignores-fsync-errors', 'lost-write', 4],
-  ['io-error/disk-each-write', 'ignores-fsync-errors', 'lost-write', 2],
-  ['slow-disk/disk-stall', 'gives-up-on-a-slow-disk', 'wrong-error', 4],
+/** A scenario, a database that it finds, with one of which violations, within how many trials. */
+const FOUND: readonly (readonly [string, string, readonly string[], number])[] = [
+  ['power-loss/disk-ext4', 'never-fsyncs', ['lost-write'], 2],
+  ['power-loss/disk-xfs', 'never-fsyncs', ['lost-write'], 2],
+  ['power-loss/disk-btrfs', 'never-fsyncs', ['lost-write'], 2],
+  ['io-error/disk-ext4', 'ignores-fsync-errors', ['lost-write'], 2],
+  ['io-error/disk-xfs', 'ignores-fsync-errors', ['lost-write'], 4],
+  ['io-error/disk-btrfs', 'ignores-fsync-errors', ['lost-write'], 2],
+  ['io-error/disk-each-write', 'ignores-fsync-errors', ['no-recovery', 'lost-write'], 4],
+  ['io-error/disk-restart', 'goes-on-where-a-write-failed', ['no-recovery'], 1],
+  ['slow-disk/disk-stall', 'gives-up-on-a-slow-disk', ['wrong-error'], 2],
 ]
 
 test.skipIf(missing).each(FOUND)(
   `%s finds %s (${missing ?? 'glass below'})`,
-  async (scenario, name, kind, trials) => {
+  async (scenario, name, kinds, trials) => {
     const result = await run(scenario, ...broken(name), '--trials', String(trials))
     const { violations, errors } = result.scenarios[0]
-    expect(violations.map((violation: { kind: string }) => violation.kind)).toContain(kind)
+    const found = violations.map((violation: { kind: string }) => violation.kind)
+    expect(found.filter((kind: string) => kinds.includes(kind))).not.toEqual([])
     expect(errors).toBe(0)
   },
 )
