@@ -162,6 +162,21 @@ describe('progress', () => {
     progress.stop()
   })
 
+  it('says at the end how far the rounds went, in a pipe too', async () => {
+    for (const columns of [60, undefined]) {
+      const { stderr, err } = output({ NO_COLOR: '1' }, columns)
+      const progress = await createProgress(err)
+      progress.begin(failed, 4)
+      for (const number of [1, 2, 7, 1, 2]) {
+        const name = { scenario: 'diskfull/sweep', seed: 'cafe', index: 0 }
+        progress.events(name, [{ type: 'round', time: number, number }])
+      }
+      progress.end(failed)
+      progress.stop()
+      expect(stderr.drained()).toContain('failed        diskfull/sweep  3 passed, 1 failed, up to round 7\n')
+    }
+  })
+
   const expected = { totalMs: 41_000, shareMs: () => 10_000 }
 
   it('says at the start how long it may take, in few words', async () => {

@@ -47,11 +47,31 @@ function about(milliseconds: number): string {
   return `about ${Math.round(seconds / 60)} min`
 }
 
+/** How far the trials of a scenario that count their way through operations came, by its name. */
+class Rounds {
+  readonly #furthest = new Map<string, number>()
+
+  /** @returns the round that has just begun, where one has */
+  see({ scenario }: TrialName, events: readonly Event[]): number | undefined {
+    const last = events.findLast((event) => event.type === 'round')
+    if (last === undefined) return undefined
+    this.#furthest.set(scenario, Math.max(last.number, this.of(scenario)))
+    return last.number
+  }
+
+  /** 0 where it has none. */
+  of(scenario: string): number {
+    return this.#furthest.get(scenario) ?? 0
+  }
+}
+
 function plainProgress(output: Output, verbosity: Verbosity): Progress {
   const tellsTrials = verbosity === 'verbose' || verbosity === 'debug'
+  const rounds = new Rounds()
   return {
     begin() {},
     events(trial, events) {
+      rounds.see(trial, events)
       if (verbosity !== 'debug') return
       for (const event of events) {
         const text = eventInWords(event)
@@ -62,7 +82,7 @@ function plainProgress(output: Output, verbosity: Verbosity): Progress {
       if (tellsTrials) output.write(trialLine(result, output))
     },
     end(scenario) {
-      if (verbosity !== 'quiet') output.write(`${finished(scenario, output)}\n`)
+      if (verbosity !== 'quiet') output.write(`${finished(scenario, rounds, output)}\n`)
     },
     stop() {},
   }
@@ -104,7 +124,7 @@ async function liveProgress(output: Output, expected: Estimate | undefined): Pro
     hideCursor: false,
   })
   const running = new Map<string, Running>()
-
+  const rounds = new Rounds()
   let leftMs = expected?.totalMs ?? 0
 
   const show = (name: string) => {
@@ -125,12 +145,12 @@ async function liveProgress(output: Output, expected: Estimate | undefined): Pro
       running.set(name, { trials, results: [] })
       show(name)
     },
-    events({ scenario }, events) {
-      const state = running.get(scenario)
-      const last = events.findLast((event) => event.type === 'round')
-      if (state === undefined || last === undefined) return
-      state.round = last.number
-      show(scenario)
+    events(trial, events) {
+      const state = running.get(trial.scenario)
+      const round = rounds.see(trial, events)
+      if (state === undefined || round === undefined) return
+      state.round = round
+      show(trial.scenario)
     },
     trial(result) {
       const state = running.get(result.scenario)
@@ -142,7 +162,7 @@ async function liveProgress(output: Output, expected: Estimate | undefined): Pro
     end(scenario) {
       running.delete(scenario.name)
       spinner.stop()
-      output.write(`${finished(scenario, output)}\n`)
+      output.write(`${finished(scenario, rounds, output)}\n`)
       const [next] = running.keys()
       if (next !== undefined) show(next)
     },
@@ -160,8 +180,8 @@ const COLOURS = {
   error: 'red',
 } as const satisfies Record<VerdictName, string>
 
-/** 'passed        diskfull/sweep  24 passed'. */
-function finished({ name, trials }: ScenarioResult, { chalk }: Output): string {
+/** 'passed        diskfull/sweep  24 passed', 'passed        io-error/each-write  2 passed, up to round 31'. */
+function finished({ name, trials }: ScenarioResult, rounds: Rounds, { chalk }: Output): string {
   const counts = countVerdicts(trials)
   const verdict = worst(counts)
   const reason =
@@ -169,7 +189,9 @@ function finished({ name, trials }: ScenarioResult, { chalk }: Output): string {
       ? undefined
       : trials.find((trial) => trial.verdict === verdict)?.reason
   const why = reason === undefined ? '' : `: ${oneLine(reason)}`
-  return `${chalk[COLOURS[verdict]](verdict.padEnd('inconclusive'.length))}  ${name}  ${tally(counts)}${why}`
+  const furthest = rounds.of(name) > 0 ? `, up to round ${rounds.of(name)}` : ''
+  const ended = `${tally(counts)}${furthest}${why}`
+  return `${chalk[COLOURS[verdict]](verdict.padEnd('inconclusive'.length))}  ${name}  ${ended}`
 }
 
 /** What a scenario is called whose trials ended in more than one way. */
