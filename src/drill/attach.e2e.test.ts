@@ -41,6 +41,8 @@ describe.skipIf(NO_GROUND !== undefined)(`an attached workload (${NO_GROUND ?? '
     expect(exitCode, stderr).toBe(1)
     const { violations } = JSON.parse(stdout).scenarios[0]
     expect(violations.map((violation: { kind: string }) => violation.kind)).toContain(kind)
+    // it does not write over the report that it is read in
+    expect(violations[0].replay).toMatch(/^npx lightning-chaos drill (?!.*--reporter)/)
   })
 
   test('has nothing to say against the bundled database', async () => {
@@ -49,7 +51,7 @@ describe.skipIf(NO_GROUND !== undefined)(`an attached workload (${NO_GROUND ?? '
     )
     expect(exitCode, stdout + stderr).toBe(0)
     const { target, scenarios } = JSON.parse(stdout)
-    expect(target.name).toMatch(/^host .*, with lightning$/)
+    expect(target.name).toMatch(/^host .*, with lightning \d+\.\d+\.\d+$/)
     expect(scenarios[0]).toMatchObject({ passed: 1, evidence: { EPERM: { probe: expect.any(Number) } } })
   })
 

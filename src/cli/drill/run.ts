@@ -70,13 +70,14 @@ export async function doDrill(spec: DrillSpec, options: DrillOptions, screen: Sc
   return await withStopSignal(async (signal) => {
     const startedAt = new Date().toISOString()
     const began = performance.now()
-    const trials = await doRounds(spec, plan, { ...settingsOf(spec), attach, state, service, signal }, screen)
+    const settings = { ...settingsOf(spec), attach, state, service, signal }
+    const { trials, target } = await doRounds(spec, plan, settings, screen)
     const result = resultOf(
       {
         plan,
         title: FAULTS[fault].title,
         service: service.description,
-        attach,
+        attach: attach && { name: target ?? attach.name, contract: attach.contract },
         tool: toolPackage(),
         startedAt,
         durationMs: Math.round(performance.now() - began),
@@ -148,6 +149,12 @@ function settingsOf(spec: DrillSpec): Omit<RoundOptions, 'attach' | 'state' | 's
   }
 }
 
+interface Rounds {
+  readonly trials: TrialResult[]
+  /** What the target of an attached workload calls itself. */
+  readonly target: string | undefined
+}
+
 /**
  * Each round has a plan of its own, with the processes that the service has by then; the first is the one that was
  * confirmed. A round that ended early is the last.
@@ -157,8 +164,9 @@ async function doRounds(
   confirmed: DrillPlan,
   { rounds, ...settings }: RoundOptions,
   { err }: Screen,
-): Promise<TrialResult[]> {
+): Promise<Rounds> {
   const trials: TrialResult[] = []
+  let target: string | undefined
   const { chalk } = err
   for (let round = 0; round < rounds && !settings.signal.aborted; round += 1) {
     const mark = rounds === 1 ? '' : `round ${round + 1}: `
@@ -179,6 +187,7 @@ async function doRounds(
       const isVerified = trial.verdict !== 'error'
       audit(settings.state, plan, isVerified ? 'verified' : 'not-verified', trial.reason ?? trial.verdict)
       trials.push(trial)
+      target ??= record.workload?.target
       if (record.aborted !== undefined) break
     } catch (error) {
       // what was done so far is reported; before the first fault there is nothing to report
@@ -196,7 +205,7 @@ async function doRounds(
       break
     }
   }
-  return trials
+  return { trials, target }
 }
 
 /** Says of each probe when it begins to fail, or fails in another way, and when it passes again. */
@@ -228,7 +237,13 @@ async function confirm({ err }: Screen): Promise<void> {
   }
 }
 
-/** The command that does it again. */
+/** The command that does it again, and does not write over the reports of what it repeats. */
 function again(): string {
-  return `npx lightning-chaos ${quoteCommandLine(process.argv.slice(2))}`
+  return `npx lightning-chaos ${quoteCommandLine(withoutReports(process.argv.slice(2)))}`
+}
+
+function withoutReports(args: readonly string[]): string[] {
+  const isOne = (arg: string | undefined) => /^--(reporter|output)(=|$)/.test(arg ?? '')
+  const isValue = (i: number) => /^--(reporter|output)$/.test(args[i - 1] ?? '')
+  return args.filter((arg, i) => !isOne(arg) && !isValue(i))
 }
