@@ -87,6 +87,24 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
   }
 
   describe('diskfull', () => {
+    test("tells the system's log of every step", async () => {
+      const log = path.join(ground.directory, 'system-log')
+      const logger = path.join(ground.directory, 'logger')
+      writeFileSync(logger, `#!/bin/sh\necho "$*" >>${log}\n`, { mode: 0o755 })
+      // in the place of logger(1), in a mount namespace of its own
+      const place = `mount --bind ${logger} "$(command -v logger)" && exec "$@"`
+      const as = { prefix: ['unshare', '--mount', 'sh', '-c', place, 'sh'] }
+      const { exitCode, stderr } = await cli(drill('permissions', '--for', '500ms'), { as })
+      expect(exitCode, stderr).toBe(0)
+      const lines = readFileSync(log, 'utf8').trim().split('\n')
+      const line = /^--tag lightning-chaos --priority user.notice -- drill \S+ permissions (\S+): ./
+      expect(lines.map((each) => line.exec(each)?.[1]).sort()).toEqual(
+        audit()
+          .map(({ event }) => event)
+          .sort(),
+      )
+    })
+
     test('fills down to what is left, keeps it so, and gives all back when it is told to', async () => {
       const room = ground.free()
       // a neighbour whose file is given back while the fault is on
