@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import fs, { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { freshPath } from '../testing/directory.js'
 import { ALIGNMENT, FRAME_HEAD, HEADER_SIZE } from './format.js'
 import { ClosedError, LockedError, ReadOnlyError, Store, UsageError, verify } from './index.js'
@@ -39,6 +39,31 @@ describe('Store', () => {
     expect((await store.scan({ after: 'b', limit: 2 })).map(([key]) => key)).toEqual(['é', '\uffee'])
     expect(await store.scan({ limit: 0 })).toEqual([])
     await store.close()
+  })
+
+  it('writes a commit over zeros that are durable, and makes room for many at a time', async () => {
+    const store = await Store.open(freshPath(), { reserveSize: 0 })
+    const calls: string[] = []
+    const { writeSync, fdatasyncSync } = fs
+    const write = vi.spyOn(fs, 'writeSync').mockImplementation(((...args: Parameters<typeof writeSync>) => {
+      const bytes = args[1] as unknown as Buffer
+      calls.push(bytes.every((byte) => byte === 0) ? 'zeros' : bytes.toString('latin1', 0, 4))
+      return writeSync(...args)
+    }) as typeof writeSync)
+    const sync = vi.spyOn(fs, 'fdatasyncSync').mockImplementation((fd) => {
+      calls.push('sync')
+      fdatasyncSync(fd)
+    })
+    await store.put('a', '1')
+    await store.put('b', '2')
+    await store.put('c', 'x'.repeat(70_000))
+    write.mockRestore()
+    sync.mockRestore()
+    await store.close()
+    const header = ['LIGH', 'sync']
+    const frame = ['FRME', 'sync']
+    const room = ['zeros', 'sync']
+    expect(calls).toEqual([...header, ...room, ...frame, ...frame, ...room, ...frame])
   })
 
   it('puts writers that wait together into one commit', async () => {

@@ -53,6 +53,14 @@ test.skipIf(missing).each(FOUND)(
   },
 )
 
+test.skipIf(missing)(
+  `the bundled database loses nothing that it acked after a restart (${missing ?? 'glass below'})`,
+  async () => {
+    const { scenarios } = await run('io-error/disk-restart', '--target', 'lightning', '--trials', '4')
+    expect(scenarios[0]).toMatchObject({ passed: 4, violations: [] })
+  },
+)
+
 test.skipIf(missing)(`a write can be lost below ext4 (${missing ?? 'glass below'})`, async () => {
   const file = `${freshPath()}.yaml`
   const steps = [
