@@ -172,6 +172,63 @@ describe('Kubernetes', () => {
   })
 })
 
+describe('a drill', () => {
+  interface Task {
+    readonly name: string
+    readonly 'ansible.builtin.command'?: { readonly argv: readonly string[] }
+    readonly changed_when?: unknown
+    readonly block?: readonly Task[]
+    readonly always?: readonly Task[]
+  }
+  const [play] = parse(example('ansible.yaml')) as [{ readonly tasks: readonly Task[] }]
+  const tasks = play.tasks.flatMap(({ block = [], always = [] }) => [...block, ...always])
+
+  function task(name: string) {
+    const found = tasks.find((each) => each.name === name)!
+    const [program, ...args] = found['ansible.builtin.command']!.argv
+    expect(program).toBe('lightning-chaos')
+    return { args, changedWhen: String(found.changed_when) }
+  }
+
+  /** A service of ours that can be paused, and a drill of it where the playbook says that its drill is. */
+  async function host() {
+    const directory = freshPath()
+    await mkdir(directory)
+    const service = execa('sleep', ['1000'], { reject: false })
+    const drill = path.join(directory, 'drill.yaml')
+    await writeFile(drill, `fault: pause\nservice: { pid: ${service.pid} }\nfor: 1s\n`)
+    const here = (arg: string) =>
+      arg
+        .replace('/etc/lightning-chaos/drill.yaml', drill)
+        .replace('/var/lib/lightning-chaos/', `${directory}/`)
+    const state = ['--state', path.join(directory, 'state')]
+    return { directory, service, run: (args: readonly string[]) => cli([...args.map(here), ...state]) }
+  }
+
+  test('of the playbook is done, undone, and reported where it is fetched from', async () => {
+    const { directory, service, run } = await host()
+    try {
+      const done = await run(task('Do it').args)
+      expect(done.exitCode, done.stdout + done.stderr).toBe(0)
+      const report = JSON.parse(await readFile(path.join(directory, 'report.json'), 'utf8'))
+      expect(report.gate.met).toBe(true)
+      const undo = task('Undo what is left')
+      const undone = await run(undo.args)
+      expect(undone.exitCode).toBe(0)
+      const [, told] = /^'(.*)' not in undo\.stdout$/.exec(undo.changedWhen)!
+      expect(undone.stdout).toContain(told)
+    } finally {
+      service.kill('SIGKILL')
+    }
+  })
+
+  test('that was left is undone at boot by the command that the playbook ends with', () => {
+    const unit = readFileSync(path.join(ROOT, 'docs/drills.md'), 'utf8')
+    const [, args] = /^ExecStart=\/usr\/bin\/lightning-chaos (.*)$/m.exec(unit)!
+    expect(args!.split(' ')).toEqual(task('Undo what is left').args)
+  })
+})
+
 describe('Slurm', () => {
   // slurmd starts jobs as whoever sent them, which takes root
   const missing = ['slurmctld', 'slurmd', 'sbatch', 'munged'].filter((program) => !has(program))
