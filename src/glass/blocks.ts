@@ -36,7 +36,12 @@ const GATHERED = 16 * BLOCK
 export class Blocks {
   readonly quota: Quota
   readonly #fd: number
-  readonly #free: number[] = []
+  /**
+   * Free blocks, the next one last, and those that were released since then. They are handed out in the order in which they
+   * were released, so that neighbours stay neighbours: they are written to the backing file together.
+   */
+  #free: number[] = []
+  #released: number[] = []
   #next = 1
   /** A run of blocks that were written last, kept until another run begins: what is written next is most often next to it. */
   readonly #run = Buffer.alloc(GATHERED)
@@ -53,11 +58,12 @@ export class Blocks {
 
   /** A block whose content is not defined, and which counts against no quota: that is the files' business. */
   allocate(): number {
+    if (this.#free.length === 0) [this.#free, this.#released] = [this.#released.reverse(), this.#free]
     return this.#free.pop() ?? this.#next++
   }
 
   release(block: number): void {
-    this.#free.push(block)
+    this.#released.push(block)
   }
 
   /** Reads from `within` bytes into a block, and from the blocks that follow it. */
