@@ -1,7 +1,7 @@
 // Glass against what else can fail a file system's operations, and against native tmpfs: operations a second, side by side
 // in one run, everything on one processor. Needs root and python3. What was not built is left out, and that is said:
 //
-//     PASSTHROUGH_LL=…/passthrough_ll LAZYFS=…/lazyfs node bench/glass.js
+//     PASSTHROUGH_LL=…/passthrough_ll LAZYFS=…/lazyfs node bench/glass.js [WORKLOAD…]
 import { execFile, execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -24,7 +24,8 @@ const CLIENT = path.join(import.meta.dirname, 'glass-client.py')
 
 // mounts of our own, which are gone with us, and one processor for servers and clients
 if (process.env.BENCH_INSIDE === undefined) {
-  const inside = ['taskset', '--cpu-list', '0', 'unshare', '--mount', process.execPath, import.meta.filename]
+  const again = [process.execPath, import.meta.filename, ...process.argv.slice(2)]
+  const inside = ['taskset', '--cpu-list', '0', 'unshare', '--mount', ...again]
   execFileSync('env', ['BENCH_INSIDE=1', ...inside], { stdio: 'inherit' })
 } else {
   await main()
@@ -54,15 +55,22 @@ async function main() {
     `source=${source}`,
     at,
   ])
-  const config = path.join(place, 'lazyfs.toml')
-  writeFileSync(
-    config,
-    `[faults]\nfifo_path="${place}/fifo"\n[cache]\napply_eviction=false\n[cache.simple]\ncustom_size="2gb"\nblocks_per_page=1\n[filesystem]\nlog_all_operations=false\nlogfile=""\n`,
-  )
-  serve('lazyfs', process.env.LAZYFS, (source, at) => [
-    ...[at, '--config-path', config, '-o', 'allow_other', '-o', 'modules=subdir', '-o', `subdir=${source}`],
-    ...['-s', '-f'],
-  ])
+  const lazyfs = (name, isLogged, ...mountOptions) => {
+    const config = path.join(place, `${name}.toml`)
+    const log = isLogged ? path.join(place, `${name}.log`) : ''
+    writeFileSync(
+      config,
+      `[faults]\nfifo_path="${place}/${name}.fifo"\n[cache]\napply_eviction=false\n[cache.simple]\ncustom_size="2gb"\nblocks_per_page=1\n[filesystem]\nlog_all_operations=${isLogged}\nlogfile="${log}"\n`,
+    )
+    serve(name, process.env.LAZYFS, (source, at) => [
+      ...[at, '--config-path', config, '-o', 'allow_other', '-o', 'modules=subdir', '-o', `subdir=${source}`],
+      ...mountOptions,
+      ...['-s', '-f'],
+    ])
+  }
+  lazyfs('lazyfs', false)
+  // what glass does, too: it checks permissions, and keeps a trace
+  lazyfs('lazyfs-checked-and-logged', true, '-o', 'default_permissions')
   // a rule that never comes true: what it costs to be able to fail a call
   const inject = ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=write,pwrite64,pread64,fsync,fdatasync,rename']
   const never = [...inject, '-e', 'inject=write,pwrite64,pread64,fsync,fdatasync,rename:error=EIO:when=65535']
@@ -71,7 +79,8 @@ async function main() {
   await sleep(1000)
   for (const { at } of served.map((_, index) => Object.values(systems)[index + 2] ?? {})) await mounted(at)
 
-  for (const workload of WORKLOADS) {
+  const wanted = process.argv.slice(2)
+  for (const workload of wanted.length > 0 ? wanted : WORKLOADS) {
     const figures = Object.fromEntries(Object.keys(systems).map((name) => [name, []]))
     for (let round = 0; round < ROUNDS; round += 1)
       for (const [name, system] of Object.entries(systems))

@@ -14,7 +14,8 @@ const FUSE = 3
 
 const options = JSON.parse(process.argv[2]!) as ServerOptions
 const helper = new Helper(FUSE, options.mountPoint)
-const now = () => performance.timeOrigin + performance.now()
+const { timeOrigin } = performance
+const now = () => timeOrigin + performance.now()
 const trace =
   options.trace === undefined
     ? undefined

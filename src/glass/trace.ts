@@ -27,19 +27,21 @@ const BUFFER = 256 * 1024
 /** Most bytes of a record without its bytes: two names and a dozen numbers. */
 const LARGEST_RECORD = 4096 + 4096
 
-type Kind = 'range' | 'names' | 'other'
-const KINDS: readonly Kind[] = SHAPES.map((shape, code) =>
-  code === OP.read || code === OP.write || code === OP.fallocate
-    ? 'range'
-    : shape !== undefined && shape.names > 0
-      ? 'names'
-      : 'other',
-)
-/** Operations that answer with an inode, and those that name a second one. */
-const FINDS: readonly number[] = [OP.lookup, OP.create, OP.mknod, OP.mkdir, OP.symlink, OP.link, OP.tmpfile]
-const SECOND: readonly number[] = [OP.rename, OP.rename2, OP.link]
 /** Housekeeping of the kernel's, which no program asked for. */
 const UNTRACED: readonly number[] = [OP.init, OP.forget, OP.batchForget, OP.interrupt, OP.destroy]
+type Kind = 'untraced' | 'range' | 'names' | 'other'
+const KINDS: readonly Kind[] = SHAPES.map((shape, code) =>
+  UNTRACED.includes(code)
+    ? 'untraced'
+    : code === OP.read || code === OP.write || code === OP.fallocate
+      ? 'range'
+      : shape !== undefined && shape.names > 0
+        ? 'names'
+        : 'other',
+)
+/** Operations that answer with an inode, and those that name a second one; all of them have names. */
+const FINDS: readonly number[] = [OP.lookup, OP.create, OP.mknod, OP.mkdir, OP.symlink, OP.link, OP.tmpfile]
+const SECOND: readonly number[] = [OP.rename, OP.rename2, OP.link]
 
 export class TraceWriter {
   readonly #fd: number
@@ -64,9 +66,9 @@ export class TraceWriter {
    */
   add(request: Request, reply: Reply, result: number, now: number, rule: number): void {
     const { opcode } = request
-    if (UNTRACED.includes(opcode)) return
-    if (this.#end > BUFFER - LARGEST_RECORD) this.flush()
     const kind = KINDS[opcode]
+    if (kind === 'untraced') return
+    if (this.#end > BUFFER - LARGEST_RECORD) this.flush()
     const length = this.#withBytes && kind === 'range' ? payloadLength(opcode, reply, result) : 0
     this.#buffer[this.#end++] = opcode | (rule < 0 ? 0 : RULED) | (length === 0 ? 0 : BYTES)
     const sinceLast = Math.max(0, Math.round((now - this.#last) * 1000))
@@ -76,10 +78,9 @@ export class TraceWriter {
     this.#number(request.node)
     if (kind === 'range') this.#range(request)
     else if (kind === 'names') this.#names(request)
-    if (SECOND.includes(opcode)) this.#number(request.u64(REQUEST_HEADER))
     const told = opcode === OP.write && result > 0 ? reply.u32(0) : result
     this.#number(told < 0 ? -told * 2 - 1 : told * 2)
-    if (result > 0 && FINDS.includes(opcode)) this.#number(reply.u32(0))
+    if (result > 0 && kind === 'names' && FINDS.includes(opcode)) this.#number(reply.u32(0))
     if (rule >= 0) this.#number(rule)
     if (length > 0) this.#payload(request, reply, length)
   }
@@ -107,6 +108,7 @@ export class TraceWriter {
       this.#end += request.bytes.copy(this.#buffer, this.#end, at, at + length)
       at = end
     }
+    if (SECOND.includes(request.opcode)) this.#number(request.u64(REQUEST_HEADER))
   }
 
   #payload(request: Request, reply: Reply, length: number): void {
