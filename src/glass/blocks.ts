@@ -35,6 +35,8 @@ const GATHERED = 16 * BLOCK
 
 export class Blocks {
   readonly quota: Quota
+  /** Whether files keep what was in their blocks before the last sync, so that it can be shown again. */
+  keepsPrevious = false
   readonly #fd: number
   /**
    * Free blocks, the next one last, and those that were released since then. They are handed out in the order in which they

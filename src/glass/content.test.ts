@@ -17,9 +17,10 @@ afterAll(() => closeSync(fd))
 const ROOM = 64 * BLOCK
 const LARGEST = 12 * BLOCK
 
-function emptyContent(room = ROOM): { content: Content; quota: Quota } {
+function emptyContent(room = ROOM): { content: Content; store: Blocks; quota: Quota } {
   const quota = new Quota(room, 10)
-  return { content: new Content(new Blocks(fd, quota)), quota }
+  const store = new Blocks(fd, quota)
+  return { content: new Content(store), store, quota }
 }
 
 function bytesOf(content: Content): Buffer {
@@ -162,29 +163,65 @@ for (const [name, steps] of [
   })
 }
 
+test('each block can be read as it was before the sync that changed it last', () => {
+  const steps = fc.oneof({ weight: 3, arbitrary: write }, { weight: 1, arbitrary: sync })
+  fc.assert(
+    fc.property(fc.array(steps as fc.Arbitrary<Step>, { maxLength: 40 }), (all) => {
+      const { content, store } = emptyContent()
+      store.keepsPrevious = true
+      const model = new Model()
+      /** The disk before and after each sync. */
+      const syncs: [Buffer, Buffer][] = []
+      for (const [count, step] of [...all, { op: 'sync' } as const].entries()) {
+        const before = model.disk
+        // what is written is never what was there before
+        perform('fill' in step ? { ...step, fill: count + 1 } : step, content, model)
+        if (step.op === 'sync') syncs.push([before, model.disk])
+      }
+      const found = Buffer.alloc(BLOCK)
+      for (let index = 0; index * BLOCK < content.size; index += 1) {
+        const blockOf = (disk: Buffer) => resized(disk.subarray(index * BLOCK), BLOCK)
+        // the last block of a file counts as changed where the file grew
+        const changed = ([before, after]: [Buffer, Buffer]) =>
+          !blockOf(before).equals(blockOf(after)) ||
+          (after.length > before.length && Math.floor(before.length / BLOCK) === index)
+        const last = syncs.findLast(changed)
+        content.readPrevious(index, found)
+        expect(found.equals(last === undefined ? Buffer.alloc(BLOCK) : blockOf(last[0]))).toBe(true)
+      }
+    }),
+    { numRuns: 300 },
+  )
+})
+
 test('no block is used twice or lost', () => {
   fc.assert(
-    fc.property(fc.array(fc.oneof(change, failure) as fc.Arbitrary<Step>, { maxLength: 60 }), (all) => {
-      const quota = new Quota(ROOM, 10)
-      const blocks = new Blocks(fd, quota)
-      const out = new Set<number>()
-      const allocate = blocks.allocate.bind(blocks)
-      blocks.allocate = () => {
-        const block = allocate()
-        expect(out.has(block)).toBe(false)
-        out.add(block)
-        return block
-      }
-      const release = blocks.release.bind(blocks)
-      blocks.release = (block) => {
-        expect(out.delete(block)).toBe(true)
-        release(block)
-      }
-      const content = new Content(blocks)
-      for (const step of all) perform(step, content, new Model())
-      content.discard()
-      expect(out.size).toBe(0)
-    }),
+    fc.property(
+      fc.array(fc.oneof(change, failure) as fc.Arbitrary<Step>, { maxLength: 60 }),
+      fc.boolean(),
+      (all, keeps) => {
+        const quota = new Quota(ROOM, 10)
+        const blocks = new Blocks(fd, quota)
+        blocks.keepsPrevious = keeps
+        const out = new Set<number>()
+        const allocate = blocks.allocate.bind(blocks)
+        blocks.allocate = () => {
+          const block = allocate()
+          expect(out.has(block)).toBe(false)
+          out.add(block)
+          return block
+        }
+        const release = blocks.release.bind(blocks)
+        blocks.release = (block) => {
+          expect(out.delete(block)).toBe(true)
+          release(block)
+        }
+        const content = new Content(blocks)
+        for (const step of all) perform(step, content, new Model())
+        content.discard()
+        expect(out.size).toBe(0)
+      },
+    ),
     { numRuns: 300 },
   )
 })

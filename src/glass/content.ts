@@ -31,6 +31,8 @@ export class Content {
   readonly #before = new Map<number, number>()
   /** What the disk holds of blocks that a failed sync gave up: they read as new, and no later sync writes them. */
   readonly #forsaken = new Map<number, number>()
+  /** What was in blocks before the last sync that changed them, of syncs since somebody wanted that kept. */
+  readonly #previous = new Map<number, number>()
 
   constructor(store: Blocks) {
     this.#store = store
@@ -134,11 +136,31 @@ export class Content {
 
   /** What is here now is what a power cut leaves: fsync(2). */
   sync(): void {
+    if (this.#store.keepsPrevious) this.#keepPrevious()
     if (this.#before.size > 0) {
       for (const block of this.#before.values()) this.#release(block)
       this.#before.clear()
     }
     this.#syncedSize = this.size
+  }
+
+  #keepPrevious(): void {
+    const keep = (index: number, block: number) => {
+      this.#release(this.#previous.get(index) ?? HOLE)
+      this.#previous.set(index, block)
+    }
+    // what was appended is in blocks of which the disk had nothing, or, of the first, the beginning
+    const end = this.size > this.#syncedSize ? blocksOf(this.size) : 0
+    for (let index = Math.floor(this.#syncedSize / BLOCK); index < end; index += 1) {
+      const had = Math.max(0, this.#syncedSize - index * BLOCK)
+      if (!this.#before.has(index) && this.#get(index) > 0) keep(index, this.#beginningOf(index, had))
+    }
+    for (const [index, block] of this.#before) {
+      const had = this.#syncedSize - index * BLOCK
+      if (block > 0 && had < BLOCK) this.#store.write(block, had, ZEROS, 0, BLOCK - had)
+      keep(index, block)
+    }
+    this.#before.clear()
   }
 
   /**
@@ -169,10 +191,16 @@ export class Content {
     if (onDisk !== undefined) {
       if (onDisk > 0) this.#store.write(onDisk, within, ZEROS, 0, length)
     } else if (this.#get(index) > 0) {
-      const copy = this.#store.allocate()
-      this.#store.compose(copy, this.#get(index), within, ZEROS, 0, length)
-      this.#forsaken.set(index, copy)
+      this.#forsaken.set(index, this.#beginningOf(index, within))
     }
+  }
+
+  /** @returns a new block with the first bytes of another, and zeros after them; HOLE where that is none */
+  #beginningOf(index: number, length: number): number {
+    if (length === 0) return HOLE
+    const copy = this.#store.allocate()
+    this.#store.compose(copy, this.#get(index), length, ZEROS, 0, BLOCK - length)
+    return copy
   }
 
   /** What the page cache alone holds is gone; the disk's is read again. */
@@ -196,7 +224,7 @@ export class Content {
 
   /** The file is gone. */
   discard(): void {
-    for (const blocks of [this.#before, this.#forsaken]) {
+    for (const blocks of [this.#before, this.#forsaken, this.#previous]) {
       for (const block of blocks.values()) this.#release(block)
       blocks.clear()
     }
@@ -223,13 +251,11 @@ export class Content {
     return [...this.#taken(0)].filter((index) => this.#get(index) > 0)
   }
 
-  /** Reads a block as it was synced last, into `into`: zeros where nothing was. */
-  readSynced(index: number, into: Buffer): void {
-    const block = this.#before.get(index) ?? this.#forsaken.get(index) ?? this.#get(index)
-    const end = this.#syncedSize - index * BLOCK
-    if (block > 0 && end > 0) this.#store.read(block, 0, into, 0, BLOCK)
+  /** Reads a block as it was before the sync that changed it last, as far as that was kept, into `into`. */
+  readPrevious(index: number, into: Buffer): void {
+    const block = this.#previous.get(index) ?? this.#before.get(index) ?? this.#get(index)
+    if (block > 0) this.#store.read(block, 0, into, 0, BLOCK)
     else into.fill(0, 0, BLOCK)
-    if (end > 0 && end < BLOCK) into.fill(0, end, BLOCK)
   }
 
   #get(index: number): number {

@@ -52,6 +52,11 @@ export function apply(effect: Immediate, scene: Scene): number {
   }
 }
 
+/** Whether an effect shows what was there before the last sync. */
+export function showsPrevious(effect: Effect): boolean {
+  return effect.do === 'stale' || (effect.do === 'rot' && effect.how === 'stale')
+}
+
 function perform({ fileSystem, request, reply, now }: Scene): number {
   return fileSystem.perform(request, reply, now)
 }
@@ -59,6 +64,7 @@ function perform({ fileSystem, request, reply, now }: Scene): number {
 function short(scene: Scene): number {
   const { request } = scene
   const length = request.u32(BODY + 16)
+  if (length <= 1) scene.rule.changedNothing()
   request.setU32(BODY + 16, Math.max(1, length >>> 1))
   return perform(scene)
 }
@@ -111,52 +117,64 @@ function rotWritten(scene: Scene, how: Rot): number {
   return 8
 }
 
+/** A rule with a range spoils only what is in it of what was read. */
 function rotRead(scene: Scene, how: Rot): number {
   const result = perform(scene)
-  if (result > 0) rotAnswer(scene, how, 0, result, scene.rule.random)
+  const offset = scene.request.u64(BODY + 8)
+  const { from = 0, to = Number.POSITIVE_INFINITY } = scene.rule.rule
+  const start = Math.max(0, from - offset)
+  const end = Math.min(result, to - offset)
+  const changed = start < end && rotAnswer(scene, how, start, end, scene.rule.random)
+  if (!changed) scene.rule.changedNothing()
   return result
 }
 
-/** Whether a block is bad, and how, depends on the seed and the block alone. */
+/** Whether a block is bad, and how, depends on the seed and the block alone. A rule with a range has bad blocks only there. */
 function rotAtRest(scene: Scene, how: Rot, part: number): number {
   const result = perform(scene)
+  const { from = 0, to = Number.POSITIVE_INFINITY } = scene.rule.rule
   const offset = scene.request.u64(BODY + 8)
+  let changed = false
   for (let at = 0; at < result; ) {
     const index = Math.floor((offset + at) / BLOCK)
     const end = Math.min(result, (index + 1) * BLOCK - offset)
+    const isInRange = index * BLOCK < to && (index + 1) * BLOCK > from
     const chance = scene.rule.chanceOf(scene.inode, index)
-    if (chance.chance(part)) rotAnswer(scene, how, at, end, chance)
+    if (isInRange && chance.chance(part) && rotAnswer(scene, how, at, end, chance)) changed = true
     at = end
   }
+  if (!changed) scene.rule.changedNothing()
   return result
 }
 
-/** Spoils what a read is about to answer, from byte `from` of it to before `to`. */
+/** Spoils what a read is about to answer, from byte `from` of it to before `to`. @returns whether it is another now */
 function rotAnswer(
   { request, reply, inode }: Scene,
   how: Rot,
   from: number,
   to: number,
   random: Random,
-): void {
+): boolean {
   const content = inode.content!
   const offset = request.u64(BODY + 8) + from
   const data = reply.bytes.subarray(REPLY_HEADER + from, REPLY_HEADER + to)
+  const right = Buffer.from(data)
   if (how === 'flip') flip(data, random)
   if (how === 'zeros') data.fill(0)
   if (how === 'stale') readStale(content, offset, data)
-  if (how !== 'misdirect') return
-  const elsewhere = otherBlock(content, offset, random)
-  if (elsewhere === undefined) return
-  const other = elsewhere + (offset % BLOCK)
-  content.read(other, Math.max(0, Math.min(data.length, content.size - other)), data, 0)
+  const elsewhere = how === 'misdirect' ? otherBlock(content, offset, random) : undefined
+  if (elsewhere !== undefined) {
+    const other = elsewhere + (offset % BLOCK)
+    content.read(other, Math.max(0, Math.min(data.length, content.size - other)), data, 0)
+  }
+  return !data.equals(right)
 }
 
 function readStale(content: Content, offset: number, data: Buffer): void {
   const block = Buffer.alloc(BLOCK)
   for (let at = 0; at < data.length; ) {
     const within = (offset + at) % BLOCK
-    content.readSynced(Math.floor((offset + at) / BLOCK), block)
+    content.readPrevious(Math.floor((offset + at) / BLOCK), block)
     at += block.copy(data, at, within, Math.min(BLOCK, within + data.length - at))
   }
 }

@@ -46,13 +46,16 @@ test.skipIf(skip)(
   },
 )
 
-test.skipIf(skip)('a mapped page that cannot be read or written back fails its program, and no other', async () => {
-  const { read, readAfter, written, left } = await mounted('pages')
-  expect(read).toMatchObject({ signal: 'SIGBUS', output: '' })
-  expect(readAfter).toMatchObject({ code: 0, output: 'a\n' })
-  expect(written).toMatchObject({ code: 1, output: expect.stringContaining('[Errno 5]') })
-  expect(left).toEqual([])
-})
+test.skipIf(skip)(
+  'a mapped page that cannot be read or written back fails its program, and no other',
+  async () => {
+    const { read, readAfter, written, left } = await mounted('pages')
+    expect(read).toMatchObject({ signal: 'SIGBUS', output: '' })
+    expect(readAfter).toMatchObject({ code: 0, output: 'a\n' })
+    expect(written).toMatchObject({ code: 1, output: expect.stringContaining('[Errno 5]') })
+    expect(left).toEqual([])
+  },
+)
 
 test.skipIf(skip)('a repeat ends by itself once each sync has failed', async () => {
   const run = ['run', 'io-error/each-sync', '--trials', '1', '--reporter', 'json', '--debug']

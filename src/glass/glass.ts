@@ -8,7 +8,7 @@ import { errnoName } from '../errno.js'
 import { attributesAnswer, entryAnswer, openAnswer } from './answers.js'
 import type { Blocks } from './blocks.js'
 import type { Answer, Command, State } from './commands.js'
-import { apply } from './effects.js'
+import { apply, showsPrevious } from './effects.js'
 import { FileSystem, NO_REPLY } from './file-system.js'
 import { entryNotice, inodeNotice } from './helper.js'
 import { Inode, type Moment } from './inode.js'
@@ -161,6 +161,7 @@ export class Glass {
       this.#wait(copy, number, due, undefined, (then) => this.#fileSystem.perform(copy, this.reply, then))
       return 0
     }
+    const { acted } = active
     const result = apply(effect, {
       fileSystem: this.#fileSystem,
       request,
@@ -170,7 +171,7 @@ export class Glass {
       rule: active,
       invalidate: (inode) => this.#stale.add(inode),
     })
-    return this.#end(request, result, number, time)
+    return this.#end(request, result, active.acted < acted ? -1 : number, time)
   }
 
   #wait(
@@ -308,8 +309,12 @@ export class Glass {
     }
   }
 
-  /** While a rule is about reads, each has to reach us, and none from the page cache; so does each close. */
+  /**
+   * While a rule is about reads, each has to reach us, and none from the page cache; so does each close. What was before is
+   * kept from the time on at which a rule may show it.
+   */
   #seeWhatRulesNeed(notices: Buffer[]): void {
+    this.#options.blocks.keepsPrevious = this.#rules.all.some(({ rule }) => showsPrevious(rule.effect))
     const reads = this.#rules.about(OP.read) !== undefined
     const readsBefore = (this.#fileSystem.openFlags & OPENED.directIo) !== 0
     const closes = this.#rules.about(OP.flush) !== undefined

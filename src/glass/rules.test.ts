@@ -177,6 +177,24 @@ test('what is read can be spoilt, and what is stored stays as it is', () => {
   expect(bad('misdirect').equals(Buffer.alloc(BLOCK, 'c'))).toBe(true)
 })
 
+test('what was there before the last sync is shown, where that changed something since the rule came', () => {
+  const { kernel, node, add, write, state } = mounted()
+  const synced = (offset: number, letter: string) => {
+    write(offset, Buffer.alloc(BLOCK, letter))
+    kernel.fsync(node)
+  }
+  synced(0, 'a')
+  synced(BLOCK, 'b')
+  const number = add({ operations: ['read'], effect: { do: 'stale' } })
+  expect(kernel.text(node), 'nothing was written since').toBe('a'.repeat(BLOCK) + 'b'.repeat(BLOCK))
+  expect(state().rules[number], 'so nothing is wrong').toMatchObject({ acted: 0 })
+  synced(0, 'c')
+  expect(kernel.text(node)).toBe('a'.repeat(BLOCK) + 'b'.repeat(BLOCK))
+  synced(0, 'd')
+  expect(kernel.text(node)).toBe('c'.repeat(BLOCK) + 'b'.repeat(BLOCK))
+  expect(state().rules[number]).toMatchObject({ acted: 2 })
+})
+
 function isOneBit(difference: number): boolean {
   return [1, 2, 4, 8, 16, 32, 64, 128].includes(difference)
 }
@@ -206,6 +224,17 @@ test('a block that is bad at rest is bad in the same way each time', () => {
   expect(bad()).toEqual(found)
   const whole = kernel.read(node, 0, 64 * BLOCK)!.body
   expect(found.map((_, index) => whole[index * BLOCK] === 0)).toEqual(found)
+})
+
+test('where a rule has a range, nothing is spoilt outside of it', () => {
+  const effects = [{ do: 'rot', how: 'zeros', part: 1 }, { do: 'zeros' }] as const
+  for (const effect of effects) {
+    const { kernel, node, add, write, state } = mounted()
+    write(0, Buffer.alloc(4 * BLOCK, 'a'))
+    const number = add({ operations: ['read'], from: BLOCK, to: 2 * BLOCK, effect })
+    expect(kernel.text(node)).toBe('a'.repeat(BLOCK) + '\0'.repeat(BLOCK) + 'a'.repeat(2 * BLOCK))
+    expect(state().rules[number]).toMatchObject({ acted: 1 })
+  }
 })
 
 test('a sync that lies leaves what it was to make safe to the next power cut', () => {

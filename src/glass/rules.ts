@@ -107,6 +107,11 @@ export class ActiveRule {
     return random(this.#seed, 'glass', this.number, inode.number, block)
   }
 
+  /** It acted, but what it did left everything as it was: that is no fault. */
+  changedNothing(): void {
+    this.acted -= 1
+  }
+
   fits(operation: Operation, request: Request, paths: readonly string[]): boolean {
     const { rule } = this
     if (!rule.operations.includes(operation)) return false

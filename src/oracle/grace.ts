@@ -1,5 +1,6 @@
 /** How the target behaves: whether it answers, and with the right errors, and recovers. What the data are is model.ts. */
 import { type Event, RUNNER } from '../history/events.js'
+import type { PromiseId } from '../target/contract.js'
 import type { ErrorKind, TargetError } from '../target/protocol.js'
 import { answeredError, type Call, type Completion } from './call.js'
 import type { Circumstances, Fault } from './circumstances.js'
@@ -55,7 +56,7 @@ export class Grace {
     const faults = [...this.#circumstances.faultsSince(call.at), ...recovering]
     if (faults.some((fault) => fault.stopsReads)) return
     const summary = `${operationInWords(call.op)} failed, ${this.#when}: ${errorInWords(error)}`
-    this.#ledger.report('unreadable', summary, at, promisesOf('reads', faults))
+    this.#ledger.report('unreadable', summary, at, [...promisesOf('reads', faults), ...this.#toldLate(error)])
   }
 
   #refused(call: Call, error: TargetError, at: number): void {
@@ -63,11 +64,8 @@ export class Grace {
     const what = `${operationInWords(call.op)} was refused`
     if (faults.length === 0) {
       if (this.#circumstances.recoveringSince(call.at) || this.#isReadOnly(error.kind)) return
-      this.#ledger.report(
-        'wrong-error',
-        `${what} with no fault on, ${this.#when}: ${errorInWords(error)}`,
-        at,
-      )
+      const summary = `${what} with no fault on, ${this.#when}: ${errorInWords(error)}`
+      this.#ledger.report('wrong-error', summary, at, this.#toldLate(error))
       return
     }
     if (!this.#isReadOnly(error.kind) && !this.#allowed(faults).has(error.kind)) {
@@ -100,6 +98,11 @@ export class Grace {
     return kinds
   }
 
+  /** Damage that was not told when it was read was perhaps written back, and is told when that is read. */
+  #toldLate({ kind }: TargetError): readonly PromiseId[] {
+    return this.#circumstances.isDamaged && kind === 'corruption' ? ['tells-damage'] : []
+  }
+
   #open(event: Extract<Event, { type: 'open' }>, at: number): void {
     if (event.ok && event.mode === 'read-write') return
     const faults = this.#circumstances.faultsSince(at)
@@ -109,7 +112,8 @@ export class Grace {
       const isLocked = !event.ok && event.error.kind === 'busy'
       if (this.#circumstances.recoveringSince(at) && !isLocked) return
       const how = event.ok ? 'opened read-only' : `failed: ${errorInWords(event.error)}`
-      this.#ledger.report('open-failed', `open with no fault on, ${this.#when}, ${how}`, at)
+      const late = event.ok ? [] : this.#toldLate(event.error)
+      this.#ledger.report('open-failed', `open with no fault on, ${this.#when}, ${how}`, at, late)
       return
     }
     const excused = faults.some((fault) =>

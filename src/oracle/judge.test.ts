@@ -426,6 +426,25 @@ describe('the data of a target', () => {
     }
   })
 
+  it('may be called corrupt for good after a disk changed it, where the target does not promise to tell in time', () => {
+    const rot: Part[] = [...inject('io', { damages: true }), fault('heal', 'io'), killed]
+    const lenient = waiving('tells-damage')
+    const ways = (kind: ErrorKind): [Part[], ViolationKind][] => [
+      [[...started(), resumed('in-place'), ...failed(GET, kind)], 'unreadable'],
+      [[...started(), resumed('in-place'), ...failed(PUT, kind)], 'wrong-error'],
+      [[...started(), resumed('in-place'), killed, openFailed(kind)], 'open-failed'],
+    ]
+    const found = (parts: Part[], contract: Contract) =>
+      judged(trial(parts), contract).violations.map(({ kind }) => kind)
+    for (const [parts, violation] of ways('corruption')) {
+      expect(found([...rot, ...parts], STRICTEST)).toContain(violation)
+      expect(found([...rot, ...parts], lenient)).toEqual([])
+    }
+    for (const [parts, violation] of ways('io')) {
+      expect(found([...rot, ...parts], lenient), 'nothing of damage is said').toContain(violation)
+    }
+  })
+
   it('may come in parts of a batch where the target does not promise otherwise', () => {
     const batch: Operation = {
       f: 'batch',

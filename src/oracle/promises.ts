@@ -18,7 +18,8 @@
  *
  * After a failure that a kernel may have taken for written (ext4 does), whatever is lost: distrusts-failed-sync as well.
  * So too where a write that failed is there in the place of what was acked after it.
- * After a fault that changed what was written, whatever is wrong with the data: tells-damage as well.
+ * After a fault that changed what was written, whatever is wrong with the data, and what is refused because of that:
+ * tells-damage as well.
  * Under a fault of the family errorless there is no excuse for any of it.
  *
  * Everything else is broken under every contract: no target may crash, hang, make values up or lose what it acked
