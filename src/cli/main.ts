@@ -265,6 +265,7 @@ function withTrialOptions(command: Command): Command {
       1,
     )
     .option('--keep [directory]', "keep the target's files of trials that did not pass")
+    .option('--trace-bytes', 'keep what was read and written, too, in the trace of a glass volume')
     .addOption(isolationOption())
 }
 

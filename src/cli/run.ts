@@ -18,6 +18,7 @@ import { matcher } from '../scenario/selector.js'
 import { DEFAULT_TARGET, resolveTarget } from '../target/resolve.js'
 import { runCampaign } from '../trial/campaign.js'
 import { replayLine } from '../trial/replay-line.js'
+import { hasTrace } from '../volume/volume.js'
 import { exitCode } from './exit-code.js'
 import { keepResult } from './keep-result.js'
 import { DEFAULT_LIMITS, limitsOf, type ReporterChoice, type ShardChoice, type TrialId } from './options.js'
@@ -41,6 +42,8 @@ interface CommonOptions extends TargetChoice {
   readonly trialTimeout: number
   readonly isolation?: Isolation
   readonly keep?: string | true
+  /** Whether the traces that are kept have what was read and written. */
+  readonly traceBytes?: true
   /** How often each trial is run. */
   readonly repeatEach: number
   readonly reporter?: readonly ReporterChoice[]
@@ -128,6 +131,7 @@ interface Settings extends RunOptions {
 }
 
 async function execute(selected: readonly Selected[], options: Settings, screen: Screen): Promise<ExitCode> {
+  const scenarios = options.traceBytes === true ? tracingBytes(selected, options) : selected
   const target = await resolveTarget(options)
   const outputs = await openOutputs(options.reporter ?? [], options.output)
   const keep =
@@ -136,7 +140,7 @@ async function execute(selected: readonly Selected[], options: Settings, screen:
   const baseline = options.baseline === undefined ? undefined : await readBaseline(options.baseline)
   return await withStopSignal(async (signal) => {
     const result = await inHost(options, async (host) => {
-      const settings = campaign(selected, options, baseline)
+      const settings = campaign(scenarios, options, baseline)
       const { shard, isOurs, ours, meanMs } = await ourPart(
         settings.scenarios.map(({ name, trials }) => ({ name, trials: settings.trials ?? trials })),
         calledTarget(options),
@@ -167,6 +171,23 @@ async function execute(selected: readonly Selected[], options: Settings, screen:
     if (options.save) await keepResult(result, calledTarget(options), screen)
     await outputs.write(result, screen)
     return signal.aborted ? ExitCode.interrupted : exitCode(result)
+  })
+}
+
+/** @throws UsageError where no trace would be kept */
+function tracingBytes(selected: readonly Selected[], { keep }: Settings): Selected[] {
+  if (keep === undefined) {
+    throw new UsageError('--trace-bytes needs --keep, which leaves the traces', { hint: 'add --keep' })
+  }
+  if (!selected.some(({ scenario }) => hasTrace(scenario.volume))) {
+    throw new UsageError('--trace-bytes is for scenarios on glass, and none of these is', {
+      hint: 'lightning-chaos list shows the volume of each',
+    })
+  }
+  return selected.map((each) => {
+    const { scenario } = each
+    if (!hasTrace(scenario.volume)) return each
+    return { ...each, scenario: { ...scenario, volume: { ...scenario.volume, trace: 'bytes' } } }
   })
 }
 

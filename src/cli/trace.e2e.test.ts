@@ -41,6 +41,39 @@ test.skipIf(missing)(`the trace says which operation the fault failed (${missing
   })
 })
 
+test.skipIf(missing)(`the trace has what was written, if asked (${missing ?? 'kept'})`, async () => {
+  const keep = freshPath()
+  mkdirSync(keep)
+  const asked = ['run', 'io-error/sync', '--trials', '1', '--keep', keep, '--target-cmd', target]
+  expect((await cli([...asked, '--trace-bytes'])).exitCode).toBe(1)
+  const names = readdirSync(keep, { recursive: true, encoding: 'utf8' })
+  const { stdout } = await cli([
+    'trace',
+    path.join(keep, names.find((name) => name.endsWith('.trace'))!),
+    '--json',
+  ])
+  const operations = stdout
+    .trim()
+    .split('\n')
+    .map((each) => JSON.parse(each))
+  const first = operations.find(({ operation, path: file }) => operation === 'write' && file === 'data/log')
+  const bytes = Buffer.from(first.bytes, 'base64')
+  expect(bytes.length).toBe(first.result)
+  // a record of the log: length, checksum, and the changes as JSON
+  expect(JSON.parse(bytes.subarray(8).toString())).toEqual([[expect.any(String), expect.any(String)]])
+})
+
+test('bytes are asked for where there is a trace', async () => {
+  const neither = await cli(['run', 'io-error/sync', '--trace-bytes'])
+  expect(neither).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining('--trace-bytes needs --keep'),
+  })
+  const { exitCode, stderr } = await cli(['run', 'diskfull/workload', '--keep', '--trace-bytes'])
+  expect(exitCode).toBe(2)
+  expect(stderr).toContain('for scenarios on glass')
+})
+
 test('a file that is no trace is refused', async () => {
   const { stderr, exitCode } = await cli(['trace', path.join(ROOT, 'README.md')])
   expect(exitCode).toBe(2)

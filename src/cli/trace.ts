@@ -18,8 +18,7 @@ export async function trace(file: string, { json }: TraceOptions, { out }: Scree
   let text = ''
   for (const operation of operations(file)) {
     start ??= operation.time
-    const { bytes, ...rest } = operation
-    text += `${json ? JSON.stringify({ ...rest, time: operation.time - start }) : line(operation, start)}\n`
+    text += `${json ? inJson(operation, start) : line(operation, start)}\n`
     if (text.length < PIECE) continue
     await write(out, text)
     text = ''
@@ -41,6 +40,12 @@ function* operations(file: string): Generator<Traced> {
 /** A trace may be longer than memory: each piece waits until it is gone. */
 async function write({ stream }: Output, text: string): Promise<void> {
   await new Promise((resolve) => stream.write(text, resolve))
+}
+
+/** Bytes as base64, where the trace has them. */
+function inJson({ bytes, ...operation }: Traced, start: number): string {
+  const data = bytes === undefined ? {} : { bytes: bytes.toString('base64') }
+  return JSON.stringify({ ...operation, time: operation.time - start, ...data })
 }
 
 function line(

@@ -70,6 +70,12 @@ describe('checkScenario', () => {
       { kind: 'ext4', disk: 'glass', thin: 16 },
       ['volume.disk: expected no thin beside it: that is another disk'],
     ],
+    ['bytes in the trace of a disk', { kind: 'ext4', disk: 'glass', trace: 'bytes' }, []],
+    [
+      'bytes in no trace',
+      { kind: 'tmpfs', trace: 'bytes' },
+      ['volume.trace: expected none with tmpfs: only glass has one'],
+    ],
     [
       'a disk as large as the volume',
       { kind: 'ext4', thin: 4096 },

@@ -1,6 +1,6 @@
 /** What the schema cannot say: whether the parts of a scenario fit each other, and its steps their order. */
 import type { FaultKind } from '../fault/fault.js'
-import type { VolumeKind, VolumeKindName } from '../volume/volume.js'
+import { hasTrace, type VolumeKind, type VolumeKindName } from '../volume/volume.js'
 import type { FlatStep, Scenario } from './schema.js'
 import { formatSize } from './size.js'
 
@@ -50,6 +50,8 @@ function checkVolume({ volume }: Scenario, { volumes }: Kinds): Misfit[] {
     misfit('disk', `expected none with ${volume.kind}: only ${list(ON_A_DISK)} have a disk under them`)
   else if (volume.disk !== undefined && volume.thin !== undefined)
     misfit('disk', 'expected no thin beside it: that is another disk')
+  if (volume.trace !== undefined && !hasTrace(volume))
+    misfit('trace', `expected none with ${volume.kind}: only glass has one`)
   return misfits
 }
 

@@ -27,6 +27,9 @@ describe('a scenario in words', () => {
     expect(describeVolume(scenario.volume)).toBe('ext4 of 32 MiB, 64 inodes, only 8 MiB of disk under it')
     expect(describeVolume({ kind: 'tmpfs', size: 1000 })).toBe('tmpfs of 1000 B')
     expect(describeVolume({ kind: 'xfs', disk: 'glass' })).toBe('xfs of 300 MiB, on a disk of glass')
+    expect(describeVolume({ kind: 'glass', size: 4096, trace: 'bytes' })).toBe(
+      'glass of 4 KiB, with bytes in its trace',
+    )
   })
 
   it('tells the workload', () => {

@@ -5,11 +5,12 @@ import type { FlatStep, Scenario, Step } from './schema.js'
 import { formatSize } from './size.js'
 
 /** The volume in words: 'tmpfs of 8 MiB'. */
-export function describeVolume({ kind, size, inodes, thin, disk }: Scenario['volume']): string {
+export function describeVolume({ kind, size, inodes, thin, disk, trace }: Scenario['volume']): string {
   const limits = [
     ...(inodes === undefined ? [] : [`${inodes} inodes`]),
     ...(thin === undefined ? [] : [`only ${formatSize(thin)} of disk under it`]),
     ...(disk === undefined ? [] : [`on a disk of ${disk}`]),
+    ...(trace === undefined ? [] : [`with ${trace} in its trace`]),
   ]
   return [`${kind} of ${formatSize(size ?? VOLUMES[kind].defaultSize)}`, ...limits].join(', ')
 }

@@ -142,6 +142,7 @@ const volume = z
       .enum(['glass'])
       .optional()
       .describe('Put a disk under the file system whose blocks can be failed'),
+    trace: z.enum(['bytes']).optional().describe('The trace of glass has what was read and written, too'),
   })
   .describe("Where the target's files live")
 

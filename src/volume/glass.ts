@@ -87,7 +87,7 @@ function serverOptions(
     inodes: spec.inodes ?? DEFAULT_INODES,
     owner: { uid: 0, gid: 0 },
     control,
-    trace: { file: trace, bytes: false },
+    trace: { file: trace, bytes: spec.trace === 'bytes' },
   }
 }
 

@@ -17,7 +17,7 @@ export const VOLUMES: Readonly<Record<VolumeKindName, VolumeKind>> = {
 }
 
 /** A volume as a scenario asks for it: without a size, the kind's own. */
-export type WantedVolume = Pick<VolumeSpec, 'kind' | 'inodes' | 'thin' | 'disk'> & {
+export type WantedVolume = Pick<VolumeSpec, 'kind' | 'inodes' | 'thin' | 'disk' | 'trace'> & {
   readonly size?: number | undefined
 }
 

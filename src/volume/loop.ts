@@ -88,11 +88,11 @@ interface Disk {
   unmount(): Promise<void>
 }
 
-async function makeDisk({ size, thin, disk }: VolumeSpec, place: string): Promise<Disk> {
+async function makeDisk({ size, thin, disk, trace }: VolumeSpec, place: string): Promise<Disk> {
   const under = path.join(place, 'under')
   await mkdir(under, { mode: 0o700 })
   if (disk === 'glass') {
-    const spec = { kind: 'glass', size: size + AROUND_IMAGE } as const
+    const spec = { kind: 'glass', size: size + AROUND_IMAGE, trace } as const
     const mounted = await mountGlass(spec, under, { uid: 0, gid: 0 }, true)
     return { under: mounted.data, isDirect: true, glass: mounted, unmount: () => mounted.unmount() }
   }

@@ -19,6 +19,13 @@ export interface VolumeSpec {
   readonly thin?: number | undefined
   /** What the disk under the file system is, where it is one that can be failed. Loop kinds only. */
   readonly disk?: 'glass' | undefined
+  /** Whether the trace has what was read and written, too. Glass only, be it the disk. */
+  readonly trace?: 'bytes' | undefined
+}
+
+/** Whether there is a glass that sees every operation: of the files, or of the disk under them. */
+export function hasTrace({ kind, disk }: Pick<VolumeSpec, 'kind' | 'disk'>): boolean {
+  return kind === 'glass' || disk === 'glass'
 }
 
 export interface VolumeSpace {
