@@ -6,6 +6,8 @@ import { clientOf, injectRule, MET, operationParameter, operationsOf, TRIGGER } 
 const ON_GLASS = { volumes: ['glass'], needs: ['fuse'], seesItself: true } as const
 /** Errors of a device, as programs meet them: errno(3). */
 const DEVICE_ERRORS = ['EIO', 'EROFS', 'ENXIO', 'ETIMEDOUT', 'EUCLEAN', 'EBADMSG', 'ESTALE'] as const
+/** fsync(2): of what was written before, for NFS and wherever room is not taken at the time of a write. */
+const SYNC_ERRORS = ['EIO', 'ENOSPC', 'EDQUOT'] as const
 
 export const ioError: FaultKind = {
   ...ON_GLASS,
@@ -178,9 +180,15 @@ export const fsyncgate: FaultKind = {
   title:
     'A sync fails once, and what it had to write is given up: the next one succeeds, and the data is gone',
   family: 'io',
-  errnos: ['EIO'],
-  refusals: ['io', 'read-only'],
+  errnos: SYNC_ERRORS,
+  refusals: ['io', 'read-only', 'disk-full', 'quota'],
   parameters: {
+    errno: {
+      type: 'choice',
+      choices: SYNC_ERRORS,
+      default: 'EIO',
+      about: 'The error; ENOSPC and EDQUOT: as where room is looked for only when the data goes to the disk',
+    },
     form: {
       type: 'choice',
       choices: GATE_FORMS,
@@ -198,12 +206,13 @@ export const fsyncgate: FaultKind = {
   healsStopped: true,
   inject(world, parameters) {
     const form = parameters.form as GateForm
+    const errno = String(parameters.errno)
     return injectRule(world, {
       operations: ['fsync', 'fdatasync'],
-      effect: { do: 'gate', form },
+      effect: { do: 'gate', form, errno },
       parameters,
-      detail: `sync fails as on ${form}`,
-      evidence: 'EIO',
+      detail: `sync fails with ${errno} as on ${form}`,
+      evidence: errno,
       evicts: parameters.evict === true,
     })
   },

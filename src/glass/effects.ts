@@ -1,5 +1,4 @@
 /** What a rule does to the operation that it acts on. */
-import { constants } from 'node:os'
 import { errnoNumber } from '../errno.js'
 import type { Random } from '../workload/random.js'
 import { BLOCK } from './blocks.js'
@@ -10,7 +9,6 @@ import { REQUEST_HEADER as BODY, OP, OPEN, REPLY_HEADER } from './protocol.js'
 import type { Reply, Request } from './request.js'
 import type { ActiveRule, Effect, GateForm, Rot } from './rules.js'
 
-const { EIO } = constants.errno
 /** What a disk writes as a whole, in bytes. */
 const SECTOR = 512
 const DATA = BODY + 40
@@ -48,7 +46,7 @@ export function apply(effect: Immediate, scene: Scene): number {
     case 'lie':
       return 0
     case 'gate':
-      return gate(scene, effect.form)
+      return gate(scene, effect.form, -errnoNumber(effect.errno))
   }
 }
 
@@ -197,16 +195,17 @@ function extend(content: Content, size: number): void {
   if (size > content.size) content.truncate(size)
 }
 
-function gate({ fileSystem, request, inode, invalidate }: Scene, form: GateForm): number {
+/** @param error what the sync is answered with, negated */
+function gate({ fileSystem, request, inode, invalidate }: Scene, form: GateForm, error: number): number {
   const { content } = inode
-  if (content === undefined) return -EIO
+  if (content === undefined) return error
   if (form === 'btrfs') content.cut()
   else content.forsake()
   if (form === 'btrfs') invalidate(inode)
   const own = fileSystem.handle(request.u64(BODY))
-  for (const handle of inode.handles ?? []) handle.pending = -EIO
+  for (const handle of inode.handles ?? []) handle.pending = error
   // data=journal finds out when the journal is written, which is after this sync has said yes
   if (form === 'ext4-journal') return 0
   if (own !== undefined) own.pending = 0
-  return -EIO
+  return error
 }

@@ -270,7 +270,7 @@ test.each(GATE_FORMS)('the fsyncgate of %s', (form) => {
   const bystander = kernel.open(node)
   write(0, 'old')
   kernel.fsync(node, handle)
-  const number = add({ operations: ['fsync'], once: true, effect: { do: 'gate', form } })
+  const number = add({ operations: ['fsync'], once: true, effect: { do: 'gate', form, errno: 'EIO' } })
   write(0, 'new')
   const [syncs, then, evicted, cut] = GATES[form]
   expect([kernel.fsync(node, handle)?.errno, kernel.fsync(node, handle)?.errno]).toEqual(syncs)
@@ -286,6 +286,22 @@ test.each(GATE_FORMS)('the fsyncgate of %s', (form) => {
   kernel.fsync(node, handle)
   kernel.command({ command: 'cut' })
   expect(kernel.text(node), 'what is written again is kept').toBe('later')
+})
+
+test('a sync that gives up may say that there is no room, to each handle that was open', () => {
+  const { kernel, node, add, write } = mounted()
+  const [handle, bystander] = [kernel.open(node), kernel.open(node)]
+  write(0, 'old')
+  kernel.fsync(node, handle)
+  add({ operations: ['fsync'], once: true, effect: { do: 'gate', form: 'xfs', errno: 'ENOSPC' } })
+  write(0, 'new')
+  expect([handle, handle, bystander].map((each) => kernel.fsync(node, each)?.errno)).toEqual([
+    ENOSPC,
+    0,
+    ENOSPC,
+  ])
+  kernel.command({ command: 'cut' })
+  expect(kernel.text(node)).toBe('old')
 })
 
 test('while a rule is about reads, each one reaches us', () => {

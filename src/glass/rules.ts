@@ -53,7 +53,7 @@ export type Effect =
   /** A sync says that all is well, and nothing is on the disk. */
   | { readonly do: 'lie' }
   /** A sync fails once, and its data is given up: what each file system makes of that. */
-  | { readonly do: 'gate'; readonly form: GateForm }
+  | { readonly do: 'gate'; readonly form: GateForm; readonly errno: string }
 
 export const ROTS = ['flip', 'zeros', 'stale', 'misdirect'] as const
 export type Rot = (typeof ROTS)[number]
