@@ -44,7 +44,7 @@ export function apply(effect: Immediate, scene: Scene): number {
     case 'rot':
       return rotAtRest(scene, effect.how, effect.part)
     case 'lie':
-      return 0
+      return lie(scene)
     case 'gate':
       return gate(scene, effect.form, -errnoNumber(effect.errno))
   }
@@ -193,6 +193,13 @@ function otherBlock(content: Content, offset: number, random: Random): number | 
 
 function extend(content: Content, size: number): void {
   if (size > content.size) content.truncate(size)
+}
+
+/** Where nothing was left to be made safe, it is no lie. */
+function lie({ inode, rule }: Scene): number {
+  const isUnsafe = inode.content?.isDirty === true || (inode.changes?.size ?? 0) > 0
+  if (!isUnsafe) rule.changedNothing()
+  return 0
 }
 
 /** @param error what the sync is answered with, negated */

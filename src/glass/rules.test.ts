@@ -238,10 +238,18 @@ test('where a rule has a range, nothing is spoilt outside of it', () => {
 })
 
 test('a sync that lies leaves what it was to make safe to the next power cut', () => {
-  const { kernel, node, add, write } = mounted()
-  add({ operations: ['fsync', 'fsync-directory'], effect: { do: 'lie' } })
+  const { kernel, data, node, add, write, state } = mounted()
+  const number = add({ operations: ['fsync', 'fsync-directory'], effect: { do: 'lie' } })
+  const acted = () => state().rules[number]!.acted
+  kernel.fsync(node)
+  kernel.syncNames(data)
+  expect(acted(), 'nothing to be lost').toBe(0)
   write(0, 'text')
   expect(kernel.fsync(node)?.errno).toBe(0)
+  expect(acted()).toBe(1)
+  kernel.create(data, 'other')
+  kernel.syncNames(data)
+  expect(acted()).toBe(2)
   expect(kernel.command<CutAnswer>({ command: 'cut' }).files).toBe(1)
   expect(kernel.text(node)).toBe('')
 })
