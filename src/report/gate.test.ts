@@ -80,6 +80,32 @@ describe('judgeGate', () => {
     expect(gate.reasons.length === 0).toBe(gate.met)
   })
 
+  it.each<[string, number, number, number, string]>([
+    ['a scenario that always fails', 0, 4, 0.95, 'FAIL 98.5% (264/268) >= 95%, but 1 scenario far below it'],
+    [
+      'one that fails three times of four',
+      1,
+      4,
+      0.95,
+      'FAIL 98.8% (265/268) >= 95%, but 1 scenario far below it',
+    ],
+    ['one that chance explains', 2, 4, 0.95, 'PASS 99.2% (266/268) >= 95%'],
+    ['one with a single trial', 0, 1, 0.95, 'PASS 99.6% (264/265) >= 95%'],
+    ['a target that asks for nothing', 0, 4, 0, 'PASS 98.5% (264/268) >= 0%'],
+  ])('among 66 that pass, %s', (_, passed, all, target, line) => {
+    const results = [...trials(passed, 'passed'), ...Array(all - passed).fill(crashed)]
+    const others = Array.from({ length: 66 }, (_, index) => scenario(`other/${index}`, trials(4, 'passed')))
+    const scenarios = [...others, scenario('diskfull/deletes', results)]
+    const gate = judgeGate(runResult({ scenarios, gate: { target, allowDataLoss: false } }))
+    expect(gate.line).toBe(line)
+    expect(gate.reasons).toEqual(gate.met ? [] : [`diskfull/deletes passed ${passed} of ${all} trials`])
+  })
+
+  it('says nothing of a single scenario where all are too low', () => {
+    const scenarios = [scenario('a/b', trials(4, 'failed')), scenario('a/c', trials(4, 'passed'))]
+    expect(judgeGate(runResult({ scenarios })).line).toBe('FAIL 50.0% (4/8) < 95%')
+  })
+
   it('gives every reason', () => {
     expect(judge([...trials(8, 'passed'), lost, lost], { complete: false })).toMatchObject({
       passRate: 0.8,

@@ -5,7 +5,16 @@ import { flakyTrials, violationsOf } from './flaky.js'
 import { type Known, settleKnown } from './known.js'
 import type { RunResult, ScenarioResult, TrialResult } from './result.js'
 import { differenceSentence, knownSentence } from './sentences.js'
-import { type Counts, counted, countVerdicts, passRate, rateOf, wilsonLowerBound } from './stats.js'
+import {
+  type Counts,
+  counted,
+  countVerdicts,
+  fewPassesByChance,
+  passRate,
+  type Rate,
+  rateOf,
+  wilsonLowerBound,
+} from './stats.js'
 import { percent, plural } from './words.js'
 
 export interface Gate {
@@ -26,6 +35,9 @@ export interface Gate {
   /** One line for people: 'FAIL 91.7% (121/132) < 95%'. */
   readonly line: string
 }
+
+/** How likely a run of which every scenario is exactly at the target may be to have one that is called far below it. */
+const BY_CHANCE = 0.05
 
 /** What keeps a gate from being met, beside a rate that is too low. */
 interface Flaw {
@@ -48,7 +60,8 @@ export function judgeGate(run: RunResult): Gate {
 
   const isCompared = differences !== undefined
   const rateMissed = !isCompared && counted(judged) > 0 && (bound?.lowerBound ?? rate) < target
-  const flaws = flawsOf(run, { counts, known, differences, dataLoss })
+  const farBelow = isCompared || rateMissed ? [] : farBelowTarget(run, known)
+  const flaws = flawsOf(run, { counts, known, differences, dataLoss, farBelow })
   const met = !rateMissed && flaws.length === 0
 
   const comparison = isCompared ? '' : ` ${rateMissed ? '<' : '>='} ${percent(target)}`
@@ -91,9 +104,12 @@ export function judgeGate(run: RunResult): Gate {
 
 function flawsOf(
   { gate, complete }: RunResult,
-  found: Pick<Gate, 'counts' | 'known' | 'dataLoss'> & { differences: Gate['differences'] | undefined },
+  found: Pick<Gate, 'counts' | 'known' | 'dataLoss'> & {
+    differences: Gate['differences'] | undefined
+    farBelow: readonly ScenarioRate[]
+  },
 ): Flaw[] {
-  const { counts, known, differences, dataLoss } = found
+  const { counts, known, differences, dataLoss, farBelow } = found
   const worse = (differences ?? []).filter((difference) => difference.worse)
   const expired = known.outcomes.filter(({ state }) => state === 'expired')
   const when = (is: boolean, brief: string, reasons: readonly string[] = [brief]) =>
@@ -107,6 +123,11 @@ function flawsOf(
       worse.map((each) => `worse than in the baseline: ${differenceSentence(each)}`),
     ),
     ...when(
+      farBelow.length > 0,
+      `${plural(farBelow.length, 'scenario')} far below it`,
+      farBelow.map(({ name, passed, counted: all }) => `${name} passed ${passed} of ${plural(all, 'trial')}`),
+    ),
+    ...when(
       dataLoss > 0 && differences === undefined && !gate.allowDataLoss,
       plural(dataLoss, 'data-loss violation'),
     ),
@@ -117,6 +138,18 @@ function flawsOf(
     ),
     ...when(!complete, 'the run is not complete'),
   ]
+}
+
+interface ScenarioRate extends Rate {
+  readonly name: string
+}
+
+/** Scenarios that are below the target by more than chance explains: in the rate of all trials, the others hide them. */
+function farBelowTarget({ scenarios, gate }: RunResult, known: Known): ScenarioRate[] {
+  const rates = scenarios
+    .map((scenario): ScenarioRate => tallyOf(scenario, known))
+    .filter(({ counted: all }) => all > 0)
+  return rates.filter((rate) => fewPassesByChance(rate, gate.target) * rates.length < BY_CHANCE)
 }
 
 function countViolations(trials: readonly TrialResult[], known: Known) {

@@ -6,6 +6,7 @@ import {
   counted,
   countVerdicts,
   fewerPassesByChance,
+  fewPassesByChance,
   passRate,
   sumEvidence,
   wilsonInterval,
@@ -89,6 +90,26 @@ describe('sumEvidence', () => {
       trial('skipped'),
     ])
     expect(evidence).toEqual({ ENOSPC: { direct: 3, probe: 3 }, EIO: { direct: 1, probe: 0 } })
+  })
+})
+
+describe('fewPassesByChance', () => {
+  // Sums of C(n, k) p^k (1 - p)^(n - k), worked out apart from this code.
+  it.each([
+    [0, 4, 0.95, 0.05 ** 4],
+    [2, 4, 0.95, 0.05 ** 4 + 4 * 0.95 * 0.05 ** 3 + 6 * 0.95 ** 2 * 0.05 ** 2],
+    [1, 2, 0.5, 0.75],
+    [4, 4, 0.95, 1],
+    [0, 0, 0.95, 1],
+    [3, 4, 1, 0],
+    [0, 4, 0, 1],
+  ])('%i of %i, at %d', (passed, all, target, probability) => {
+    expect(fewPassesByChance({ passed, counted: all }, target)).toBeCloseTo(probability, 12)
+  })
+
+  it('copes with many trials', () => {
+    expect(fewPassesByChance({ passed: 94_900, counted: 100_000 }, 0.95)).toBeCloseTo(0.0743, 3)
+    expect(fewPassesByChance({ passed: 0, counted: 100_000 }, 0.95)).toBe(0)
   })
 })
 

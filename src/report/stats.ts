@@ -115,6 +115,19 @@ export function fewerPassesByChance(before: Rate, after: Rate): number {
   return sum(weights.slice(0, after.passed - fewest + 1)) / sum(weights)
 }
 
+/** How likely it is that so few trials pass, or fewer, where each passes with the probability `target` (0 to 1): binomial. */
+export function fewPassesByChance({ passed, counted: all }: Rate, target: number): number {
+  if (passed === all || target === 0) return 1
+  if (target === 1) return 0
+  let log = all * Math.log(1 - target)
+  let sum = Math.exp(log)
+  for (let k = 0; k < passed; k++) {
+    log += Math.log(((all - k) / (k + 1)) * (target / (1 - target)))
+    sum += Math.exp(log)
+  }
+  return Math.min(1, sum)
+}
+
 /** All evidence of the trials together, by name of the error. */
 export function sumEvidence(trials: readonly Pick<TrialResult, 'judgement'>[]): EvidenceCount {
   const sum: Record<string, { direct: number; probe: number }> = {}
