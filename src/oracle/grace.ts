@@ -70,7 +70,8 @@ export class Grace {
     }
     if (!this.#isReadOnly(error.kind) && !this.#allowed(faults).has(error.kind)) {
       const summary = `${what} for the wrong reason, ${this.#when}: ${errorInWords(error)}`
-      this.#ledger.report('wrong-error', summary, at, promisesOf('refuses', faults, error.kind))
+      const promises = [...promisesOf('refuses', faults, error.kind), ...this.#toldLate(error)]
+      this.#ledger.report('wrong-error', summary, at, promises)
       return
     }
     if (!faults.every((fault) => fault.family === 'full')) return
@@ -98,9 +99,13 @@ export class Grace {
     return kinds
   }
 
-  /** Damage that was not told when it was read was perhaps written back, and is told when that is read. */
+  /**
+   * Damage that was not told when it was read may have been taken for data, and written back. It is told when that is
+   * read, or what it hides is missed ('no such table'): for the target an error of its own.
+   */
   #toldLate({ kind }: TargetError): readonly PromiseId[] {
-    return this.#circumstances.isDamaged && kind === 'corruption' ? ['tells-damage'] : []
+    const isOfDamage = kind === 'corruption' || kind === 'internal'
+    return this.#circumstances.isDamaged && isOfDamage ? ['tells-damage'] : []
   }
 
   #open(event: Extract<Event, { type: 'open' }>, at: number): void {

@@ -436,10 +436,14 @@ describe('the data of a target', () => {
     ]
     const found = (parts: Part[], contract: Contract) =>
       judged(trial(parts), contract).violations.map(({ kind }) => kind)
-    for (const [parts, violation] of ways('corruption')) {
+    // or what it hides is missed, which is an error of the target's own: no such table
+    for (const [parts, violation] of [...ways('corruption'), ...ways('internal')]) {
       expect(found([...rot, ...parts], STRICTEST)).toContain(violation)
       expect(found([...rot, ...parts], lenient)).toEqual([])
     }
+    const on = [...inject('io', { damages: true }), killed, ...started(), ...failed(PUT, 'internal')]
+    expect(found(on, STRICTEST)).toContain('wrong-error')
+    expect(found(on, lenient)).toEqual([])
     for (const [parts, violation] of ways('io')) {
       expect(found([...rot, ...parts], lenient), 'nothing of damage is said').toContain(violation)
     }
