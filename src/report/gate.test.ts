@@ -81,13 +81,19 @@ describe('judgeGate', () => {
   })
 
   it.each<[string, number, number, number, string]>([
-    ['a scenario that always fails', 0, 4, 0.95, 'FAIL 98.5% (264/268) >= 95%, but 1 scenario far below it'],
+    [
+      'a scenario that always fails',
+      0,
+      4,
+      0.95,
+      'FAIL 98.5% (264/268) >= 95%, but diskfull/deletes far below it',
+    ],
     [
       'one that fails three times of four',
       1,
       4,
       0.95,
-      'FAIL 98.8% (265/268) >= 95%, but 1 scenario far below it',
+      'FAIL 98.8% (265/268) >= 95%, but diskfull/deletes far below it',
     ],
     ['one that chance explains', 2, 4, 0.95, 'PASS 99.2% (266/268) >= 95%'],
     ['one with a single trial', 0, 1, 0.95, 'PASS 99.6% (264/265) >= 95%'],
@@ -99,6 +105,12 @@ describe('judgeGate', () => {
     const gate = judgeGate(runResult({ scenarios, gate: { target, allowDataLoss: false } }))
     expect(gate.line).toBe(line)
     expect(gate.reasons).toEqual(gate.met ? [] : [`diskfull/deletes passed ${passed} of ${all} trials`])
+  })
+
+  it('counts scenarios that are far below where there are many', () => {
+    const low = ['a', 'b', 'c'].map((name) => scenario(`low/${name}`, Array(4).fill(crashed)))
+    const gate = judgeGate(runResult({ scenarios: [...low, scenario('other/d', trials(996, 'passed'))] }))
+    expect(gate.line).toBe('FAIL 98.8% (996/1008) >= 95%, but 3 scenarios far below it')
   })
 
   it('says nothing of a single scenario where all are too low', () => {

@@ -111,6 +111,7 @@ function flawsOf(
 ): Flaw[] {
   const { counts, known, differences, dataLoss, farBelow } = found
   const worse = (differences ?? []).filter((difference) => difference.worse)
+  const low = farBelow.map(({ name }) => name)
   const expired = known.outcomes.filter(({ state }) => state === 'expired')
   const when = (is: boolean, brief: string, reasons: readonly string[] = [brief]) =>
     is ? [{ brief, reasons }] : []
@@ -123,8 +124,8 @@ function flawsOf(
       worse.map((each) => `worse than in the baseline: ${differenceSentence(each)}`),
     ),
     ...when(
-      farBelow.length > 0,
-      `${plural(farBelow.length, 'scenario')} far below it`,
+      low.length > 0,
+      `${low.length > 2 ? plural(low.length, 'scenario') : low.join(' and ')} far below it`,
       farBelow.map(({ name, passed, counted: all }) => `${name} passed ${passed} of ${plural(all, 'trial')}`),
     ),
     ...when(
