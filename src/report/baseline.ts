@@ -39,7 +39,7 @@ export interface Difference {
 }
 
 /** A rate is different where chance explains it with no more than this probability. */
-const MOST_BY_CHANCE = 0.05
+export const MOST_BY_CHANCE = 0.05
 
 /** @param isGoodEnough whether a scenario may be so that the baseline did not try */
 export function compareWithBaseline(

@@ -1,17 +1,16 @@
 /** The gate: whether a run is good enough to go on with, and if not, why not. */
 import { VIOLATION_SEVERITY } from '../oracle/violation.js'
-import { compareWithBaseline, type Difference, type Tally } from './baseline.js'
+import { compareWithBaseline, type Difference, MOST_BY_CHANCE, type Tally } from './baseline.js'
 import { flakyTrials, violationsOf } from './flaky.js'
 import { type Known, settleKnown } from './known.js'
 import type { RunResult, ScenarioResult, TrialResult } from './result.js'
 import { differenceSentence, knownSentence } from './sentences.js'
 import {
+  belowTargetByChance,
   type Counts,
   counted,
   countVerdicts,
-  fewPassesByChance,
   passRate,
-  type Rate,
   rateOf,
   wilsonLowerBound,
 } from './stats.js'
@@ -35,9 +34,6 @@ export interface Gate {
   /** One line for people: 'FAIL 91.7% (121/132) < 95%'. */
   readonly line: string
 }
-
-/** How likely a run of which every scenario is exactly at the target may be to have one that is called far below it. */
-const BY_CHANCE = 0.05
 
 /** What keeps a gate from being met, beside a rate that is too low. */
 interface Flaw {
@@ -106,7 +102,7 @@ function flawsOf(
   { gate, complete }: RunResult,
   found: Pick<Gate, 'counts' | 'known' | 'dataLoss'> & {
     differences: Gate['differences'] | undefined
-    farBelow: readonly ScenarioRate[]
+    farBelow: readonly Tally[]
   },
 ): Flaw[] {
   const { counts, known, differences, dataLoss, farBelow } = found
@@ -141,16 +137,13 @@ function flawsOf(
   ]
 }
 
-interface ScenarioRate extends Rate {
-  readonly name: string
-}
-
-/** Scenarios that are below the target by more than chance explains: in the rate of all trials, the others hide them. */
-function farBelowTarget({ scenarios, gate }: RunResult, known: Known): ScenarioRate[] {
-  const rates = scenarios
-    .map((scenario): ScenarioRate => tallyOf(scenario, known))
-    .filter(({ counted: all }) => all > 0)
-  return rates.filter((rate) => fewPassesByChance(rate, gate.target) * rates.length < BY_CHANCE)
+/**
+ * Scenarios that are below the target by more than chance explains: in the rate of all trials, the others hide them. The
+ * more scenarios there are, the likelier one is so by chance, which their number makes up for.
+ */
+function farBelowTarget({ scenarios, gate }: RunResult, known: Known): Tally[] {
+  const tallies = scenarios.map((scenario) => tallyOf(scenario, known)).filter((tally) => tally.counted > 0)
+  return tallies.filter((tally) => belowTargetByChance(tally, gate.target) * tallies.length < MOST_BY_CHANCE)
 }
 
 function countViolations(trials: readonly TrialResult[], known: Known) {

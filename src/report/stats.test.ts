@@ -2,11 +2,11 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { trial, trials } from '../testing/results.js'
 import {
+  belowTargetByChance,
   type Counts,
   counted,
   countVerdicts,
   fewerPassesByChance,
-  fewPassesByChance,
   passRate,
   sumEvidence,
   wilsonInterval,
@@ -93,7 +93,7 @@ describe('sumEvidence', () => {
   })
 })
 
-describe('fewPassesByChance', () => {
+describe('belowTargetByChance', () => {
   // Sums of C(n, k) p^k (1 - p)^(n - k), worked out apart from this code.
   it.each([
     [0, 4, 0.95, 0.05 ** 4],
@@ -104,12 +104,12 @@ describe('fewPassesByChance', () => {
     [3, 4, 1, 0],
     [0, 4, 0, 1],
   ])('%i of %i, at %d', (passed, all, target, probability) => {
-    expect(fewPassesByChance({ passed, counted: all }, target)).toBeCloseTo(probability, 12)
+    expect(belowTargetByChance({ passed, counted: all }, target)).toBeCloseTo(probability, 12)
   })
 
   it('copes with many trials', () => {
-    expect(fewPassesByChance({ passed: 94_900, counted: 100_000 }, 0.95)).toBeCloseTo(0.0743, 3)
-    expect(fewPassesByChance({ passed: 0, counted: 100_000 }, 0.95)).toBe(0)
+    expect(belowTargetByChance({ passed: 94_900, counted: 100_000 }, 0.95)).toBeCloseTo(0.0743, 3)
+    expect(belowTargetByChance({ passed: 0, counted: 100_000 }, 0.95)).toBe(0)
   })
 })
 

@@ -116,7 +116,7 @@ export function fewerPassesByChance(before: Rate, after: Rate): number {
 }
 
 /** How likely it is that so few trials pass, or fewer, where each passes with the probability `target` (0 to 1): binomial. */
-export function fewPassesByChance({ passed, counted: all }: Rate, target: number): number {
+export function belowTargetByChance({ passed, counted: all }: Rate, target: number): number {
   if (passed === all || target === 0) return 1
   if (target === 1) return 0
   let log = all * Math.log(1 - target)
