@@ -11,15 +11,22 @@ const missing = wanted.filter((name) => {
   return !stdout?.includes('Status: install ok installed')
 })
 
+function apt(...args) {
+  // sudo gives our environment to nobody
+  const asRoot = process.getuid() === 0 ? ['env'] : ['sudo', 'env']
+  const [program, ...rest] = [...asRoot, 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-qq', '-y', ...args]
+  execFileSync(program, rest, { stdio: ['ignore', 'ignore', 'inherit'] })
+}
+
 if (missing.length > 0) {
-  const apt = (...args) => {
-    const command = [...(process.getuid() === 0 ? [] : ['sudo']), 'apt-get', '-qq', '-y', ...args]
-    execFileSync(command[0], command.slice(1), {
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    })
-  }
   console.log(`installing ${missing.join(' ')}`)
-  apt('update')
-  apt('install', '--no-install-recommends', ...missing)
+  try {
+    apt('update')
+    apt('install', '--no-install-recommends', ...missing)
+  } catch (error) {
+    console.error(`these packages cannot be installed: ${error.message}
+have root do it: apt-get install --no-install-recommends ${missing.join(' ')}
+or call 'npm test', which does without, and names each test that it skips`)
+    process.exitCode = 1
+  }
 }
