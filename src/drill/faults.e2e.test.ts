@@ -1,12 +1,22 @@
 /** Each fault by itself: that it is there, that it is seen, and that it goes without harm to what others do meanwhile. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { BIN, cli, NOBODY } from '../testing/cli.js'
 import { type Ground, NO_GROUND, prepareGround } from '../testing/drill-ground.js'
+import { mounts } from './host/mounts.js'
 import { processState, sessionMembers } from './host/processes.js'
 import { readJournal } from './journal.js'
 import { drillMark } from './plan.js'
@@ -148,6 +158,29 @@ while True:
     expect(exitCode, stdout + stderr).toBe(0)
     expect(stdout).toMatch(/EPERM probe \d/)
     expect(locked()).toBe(1)
+  })
+
+  test.each([
+    ['readonly', [], 4],
+    ['quota-volume', ['--size', '8MiB', '--stop-cmd', 'true', '--start-cmd', 'true'], 1],
+  ] as const)('%s comes back where a directory above it has another name', async (fault, options, code) => {
+    const wal = path.join(ground.data, 'wal')
+    const running = drill(fault, '--path', wal, '--for', '4s', ...options)
+    const covers = () => mounts().filter(({ point }) => point.startsWith(`${ground.mountPoint}/`))
+    const log = path.join(ground.state, 'audit.jsonl')
+    const isOn = () => readFileSync(log, 'utf8').trim().split('\n').at(-1)
+    await expect.poll(isOn, POLL).toMatch(`"injected"`)
+    expect(covers()).toHaveLength(1)
+    const away = `${ground.data}.away`
+    renameSync(ground.data, away)
+    const { exitCode, stdout, stderr } = await running
+    renameSync(away, ground.data)
+    // the first waits for the name in its journal, the second is undone, which the witness cannot see
+    expect(exitCode, stdout + stderr).toBe(code)
+    expect(stdout + stderr).toMatch(/not the directory any more|not be verified that all is undone/)
+    const undo = await cli(['drill', 'undo', '--state', ground.state])
+    expect(undo.exitCode, undo.stderr).toBe(0)
+    expect(covers()).toEqual([])
   })
 
   describe('slow', () => {

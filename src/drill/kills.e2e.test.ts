@@ -1,7 +1,7 @@
 /** Whatever is killed, and whenever: the host is as it was, at once or after `drill undo`. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -87,12 +87,34 @@ describe.skipIf(NO_GROUND !== undefined)(`kills (${NO_GROUND ?? 'root'})`, () =>
     expect(active).toBeGreaterThan(0)
   })
 
+  test.each(Object.entries(FAULTS))('%s, and its journal cut', async (fault, options) => {
+    const argv = ['drill', fault, ...options({ ground, pid: service.pid! }), '--yes', '--state', ground.state]
+    const whole = host()
+    await killOnce([...argv, '--for', '30s'], 'both', { armedMs: 1000 })
+    const saved = path.join(activeDirectory(ground.state), 'saved.jsonl')
+    const content = readFileSync(saved)
+    const undo = () => cli(['drill', 'undo', '--state', ground.state])
+    for (const length of [Math.floor(content.length / 2), 0]) {
+      truncateSync(saved, length)
+      const { exitCode, stderr } = await undo()
+      expect(exitCode, stderr).toBe(4)
+      expect(stderr).toMatch(/^error: (the undo journal is damaged|not everything could be put back)/m)
+      // what it says is what it means to say
+      expect(stderr).not.toMatch(/TypeError|undefined|Cannot read/)
+    }
+    writeFileSync(saved, content)
+    const { exitCode, stderr } = await undo()
+    expect(exitCode, stderr).toBe(0)
+    expect(host()).toEqual(whole)
+    expect(await settled()).toEqual(room)
+  })
+
   /** Everything that a drill could change. */
   function host() {
     const limits = readFileSync(`/proc/${service.pid}/limits`, 'latin1')
     const group = readFileSync(`/proc/${service.pid}/cgroup`, 'latin1')
     const isStopped = processState(service.pid!)?.state === 'T'
-    return { ...ground.snapshot(), isStopped, limits, group, groups: groups(), traces: traces() }
+    return { ...ground.snapshot(), isStopped, limits, group, groups: groups(ground.state), traces: traces() }
   }
 
   async function undisturbed(argv: readonly string[]): Promise<number> {
@@ -146,10 +168,12 @@ function end(pid: number): void {
   }
 }
 
-/** Control groups of drills. */
-function groups(): string[] {
+/** Control groups of drills that are logged there: another test may do a drill at the same time. */
+function groups(state: string): string[] {
+  const log = path.join(state, 'audit.jsonl')
+  const own = existsSync(log) ? readFileSync(log, 'utf8') : ''
   const all = existsSync(GROUPS) ? readdirSync(GROUPS) : []
-  return all.filter((name) => name.startsWith('lightning-chaos-'))
+  return all.filter((name) => own.includes(/^lightning-chaos-(.+)/.exec(name)?.[1] ?? '\0'))
 }
 
 /** Left by a watchdog that is gone: another test may do a drill at the same time. */

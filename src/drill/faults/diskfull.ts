@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { HostError } from '../../errors.js'
 import { CommandError, command } from '../../sandbox/command.js'
 import { formatSize } from '../../scenario/size.js'
-import { openPlace, openUnnamed } from '../host/files.js'
+import { openPlace, openUnnamed, procPath } from '../host/files.js'
 import { placeOf, withPlace } from '../host/place.js'
 import type { DrillPlan } from '../plan.js'
 import type { Fault } from './fault.js'
@@ -94,7 +94,7 @@ class Ballast {
 
   constructor(fd: number, plan: DrillPlan) {
     this.#fd = fd
-    this.#file = `/proc/${process.pid}/fd/${fd}`
+    this.#file = procPath(fd)
     this.#plan = plan
   }
 

@@ -18,7 +18,7 @@ import path from 'node:path'
 import { HostError, UsageError } from '../../errors.js'
 import { CommandError, command } from '../../sandbox/command.js'
 import { formatSize } from '../../scenario/size.js'
-import { openPlace, walk } from '../host/files.js'
+import { openPlace, procPath, walk } from '../host/files.js'
 import { mounts } from '../host/mounts.js'
 import { placeOf, withPlace } from '../host/place.js'
 import type { DrillPlan, SmallVolume } from '../plan.js'
@@ -28,7 +28,7 @@ import { type Fault, needSysAdmin } from './fault.js'
 const OVERHEAD = 0.15
 const LEAST = 4 * 1024 * 1024
 
-/** Where the volume is, and how the service is stopped and started. */
+/** For the reader of the journal: the plan says it all. */
 type Saved = SmallVolume & { readonly path: string }
 
 export const quotaVolume: Fault<Saved> = {
@@ -64,13 +64,14 @@ export const quotaVolume: Fault<Saved> = {
   *save(plan) {
     yield { ...volumeOf(plan), path: placeOf(plan).path }
   },
-  async inject(plan, [saved], stop) {
-    const { size, directory, path: at } = saved!
+  async inject(plan, _saved, abort) {
+    const { path: at } = placeOf(plan)
+    const { size, directory, stop, start } = volumeOf(plan)
     const image = path.join(directory, 'image')
     const volume = path.join(directory, 'volume')
     // there as long as something may have to be undone
     mkdirSync(directory, { mode: 0o700 })
-    await call(saved!.stop)
+    await call(stop)
     const steps = [
       async () => makeImage(image, size),
       () =>
@@ -80,22 +81,27 @@ export const quotaVolume: Fault<Saved> = {
       async () => rmdirSync(path.join(volume, 'lost+found')),
       () =>
         withPlace(plan, (fd) =>
-          command('cp', '--archive', '--sparse=always', '--', `/proc/${process.pid}/fd/${fd}/.`, volume),
+          command('cp', '--archive', '--sparse=always', '--', `${procPath(fd)}/.`, volume),
         ),
-      () => command('mount', '-n', '--bind', volume, at),
-      () => call(saved!.start),
+      () =>
+        withPlace(plan, (fd) => command('mount', '-n', '--no-canonicalize', '--bind', volume, procPath(fd))),
+      () => call(start),
     ]
-    for (const step of steps) if (!stop.aborted) await step()
-    return { detail: `${at} is a volume of ${formatSize(size)}, of which ${formatSize(freeIn(at))} are free` }
+    for (const step of steps) if (!abort.aborted) await step()
+    return {
+      detail: `${at} is a volume of ${formatSize(size)}, of which ${formatSize(freeIn(volume))} are free`,
+    }
   },
-  async undo(_plan, [saved]) {
-    const { directory, path: at, stop, start } = saved!
+  async undo(plan) {
+    const { path: at } = placeOf(plan)
+    const { directory, stop, start } = volumeOf(plan)
     if (!existsSync(directory)) return { detail: 'the volume is gone', left: [], failed: [] }
     const volume = path.join(directory, 'volume')
     const own = mounts().find(({ point }) => point === volume)
-    const covers = () => mounts().some(({ point, device }) => point === at && device === own?.device)
-    if (covers()) await call(stop)
-    while (covers()) await unmount(at)
+    // wherever that is by now: a directory above it may have got another name
+    const cover = () => mounts().find(({ point, device }) => device === own?.device && point !== volume)
+    if (cover() !== undefined) await call(stop)
+    for (let found = cover(); found !== undefined; found = cover()) await unmount(found.point)
     if (own !== undefined) await unmount(volume)
     rmSync(path.join(directory, 'image'), { force: true })
     if (existsSync(volume)) rmdirSync(volume)
@@ -106,6 +112,7 @@ export const quotaVolume: Fault<Saved> = {
   observe(plan) {
     const { path: at } = placeOf(plan)
     const { size } = volumeOf(plan)
+    if (!existsSync(at)) return undefined // whatever has that name is not this volume
     const { blocks, bsize } = statfsSync(at)
     if (blocks * bsize > size) return undefined
     return {

@@ -6,7 +6,7 @@ import { closeSync, readlinkSync } from 'node:fs'
 import path from 'node:path'
 import { CommandError, command } from '../../sandbox/command.js'
 import { RefusedError } from '../errors.js'
-import { openPlace } from '../host/files.js'
+import { openPlace, procPath } from '../host/files.js'
 import { type Mount, mounts } from '../host/mounts.js'
 import { placeOf, withPlace } from '../host/place.js'
 import { bootId } from '../host/processes.js'
@@ -47,13 +47,20 @@ export const readonly: Fault<Covered> = {
     return { detail: `${placeOf(plan).path} is mounted upon itself, read-only` }
   },
   async undo(plan, saved) {
-    // mounts do not outlive a boot
-    const before = plan.bootId === bootId() ? saved[0]?.before : undefined
+    const undone = (detail: string, ...failed: string[]) => ({ detail, left: [], failed })
+    if (plan.bootId !== bootId()) return undone('mounts do not outlive a boot')
+    const before = saved[0]?.before
+    const { path: point } = placeOf(plan)
+    if (before === undefined)
+      return undone(
+        'nothing was undone',
+        `the journal does not say any more what was mounted at ${point} before`,
+      )
+    // under another name the mount would not be found, and be taken for gone
+    await withPlace(plan, async () => {})
     let unmounted = 0
-    for (; before !== undefined && ours(plan, before) !== undefined; unmounted += 1) await unmount(plan)
-    const detail =
-      unmounted === 0 ? 'it is not mounted upon itself any more' : `${placeOf(plan).path} unmounted again`
-    return { detail, left: [], failed: [] }
+    for (; ours(plan, before) !== undefined; unmounted += 1) await unmount(plan)
+    return undone(unmounted === 0 ? 'it is not mounted upon itself any more' : `${point} unmounted again`)
   },
 }
 
@@ -110,9 +117,4 @@ async function withTop(plan: DrillPlan, use: (top: string) => Promise<unknown>):
 
 async function remount(top: string, mode: 'ro' | 'rw'): Promise<void> {
   await command('mount', '-n', '--no-canonicalize', '-o', `remount,bind,${mode}`, 'none', top)
-}
-
-/** For programs that we start: their own /proc/self is another. */
-function procPath(fd: number): string {
-  return `/proc/${process.pid}/fd/${fd}`
 }

@@ -89,10 +89,14 @@ export const slow: Fault<Saved> = {
   },
   async undo(plan, saved) {
     const left = new Told()
-    const [throttle] = saved as [Throttle]
-    if (plan.bootId !== bootId() || !isGroup(throttle.directory)) {
-      return { detail: 'the control group is gone', left: [], failed: [] }
+    const throttle = saved.find((each) => each.kind === 'throttle')
+    const gone = { detail: 'the control group is gone', left: [], failed: [] }
+    if (plan.bootId !== bootId()) return gone
+    if (throttle === undefined) {
+      const failed = ['the journal does not say any more which control group is throttled']
+      return { detail: 'nothing was undone', left: [], failed }
     }
+    if (!isGroup(throttle.directory)) return gone
     const isOurs = throttle.version === 1 || isStillSet(throttle)
     if (isOurs) write(throttle, throttle.off)
     else left.add(`${throttle.directory}: somebody changed its limits meanwhile`)

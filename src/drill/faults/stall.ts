@@ -1,6 +1,7 @@
 /** A file system that stands still: whoever writes waits, and cannot be killed, until it is thawed (fsfreeze(8)). */
 import { HostError } from '../../errors.js'
 import { CommandError, command } from '../../sandbox/command.js'
+import { procPath } from '../host/files.js'
 import { placeOf, withPlace } from '../host/place.js'
 import { bootId } from '../host/processes.js'
 import type { DrillPlan } from '../plan.js'
@@ -42,7 +43,7 @@ export const stall: Fault<Frozen> = {
 
 async function freeze(plan: DrillPlan, what: '--freeze' | '--unfreeze'): Promise<void> {
   await withPlace(plan, async (fd) => {
-    await command('fsfreeze', what, `/proc/${process.pid}/fd/${fd}`)
+    await command('fsfreeze', what, procPath(fd))
   })
 }
 

@@ -37,6 +37,11 @@ export function pathOf(fd: number, name?: Buffer): Buffer {
   return name === undefined ? self : Buffer.concat([self, SLASH, name])
 }
 
+/** The same for programs that we start, whose own /proc/self is another. */
+export function procPath(fd: number): string {
+  return `/proc/${process.pid}/fd/${fd}`
+}
+
 /**
  * Opens the place of an absolute path, or of one relative to `from`, without following a link.
  * @returns a descriptor that the caller has to close

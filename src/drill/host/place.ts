@@ -3,7 +3,7 @@ import { closeSync, realpathSync } from 'node:fs'
 import { HostError, UsageError } from '../../errors.js'
 import { RefusedError } from '../errors.js'
 import type { DrillPlan, Place } from '../plan.js'
-import { fileId, isSameFile, openPlace, statOf } from './files.js'
+import { fileId, isGone, isSameFile, openPlace, statOf } from './files.js'
 import { mountOf, mounts } from './mounts.js'
 import { bootId } from './processes.js'
 
@@ -32,27 +32,35 @@ export function findPlace(named: string): Place {
 
 /**
  * Calls `use` with a descriptor of the plan's directory.
- * @throws RefusedError where something else has its name by now
+ * @throws RefusedError where something else has its name by now, or nothing
  */
 export async function withPlace<T>(
   plan: DrillPlan,
   use: (fd: number, path: string) => Promise<T>,
 ): Promise<T> {
   const place = placeOf(plan)
-  const fd = openPlace(place.path)
+  const fd = openKnown(place)
   try {
-    if (!isSameFile(fileId(statOf(fd)), place.id, plan.bootId === bootId())) {
-      throw new RefusedError(
-        `${place.path} is not the directory any more that it was when the drill was planned`,
-        {
-          hint: 'nothing below that name is touched; put the directory back, or undo by hand: docs/drills.md',
-        },
-      )
-    }
+    if (!isSameFile(fileId(statOf(fd)), place.id, plan.bootId === bootId())) throw replaced(place)
     return await use(fd, place.path)
   } finally {
     closeSync(fd)
   }
+}
+
+function openKnown(place: Place): number {
+  try {
+    return openPlace(place.path)
+  } catch (error) {
+    throw isGone(error) ? replaced(place, error) : error
+  }
+}
+
+function replaced({ path }: Place, cause?: unknown): RefusedError {
+  return new RefusedError(`${path} is not the directory any more that it was when the drill was planned`, {
+    hint: 'nothing below that name is touched; put the directory back, or undo by hand: docs/drills.md',
+    cause,
+  })
 }
 
 export function placeOf({ fault, place }: DrillPlan): Place {
