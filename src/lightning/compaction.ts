@@ -5,7 +5,7 @@
 import fs from 'node:fs'
 import { join } from 'node:path'
 import { CorruptionError, DiskFullError, errorFrom } from './errors.js'
-import { removeLeftover, writeFully } from './files.js'
+import { closeFile, removeLeftover, writeFully } from './files.js'
 import { FRAME_HEAD, finishFrame, frameLength, frameSeed, HEADER_SIZE, visitEntries } from './format.js'
 import type { Log } from './log.js'
 import { scanFrames } from './scan.js'
@@ -88,7 +88,7 @@ async function compactRun(host: CompactionHost, run: readonly Segment[]): Promis
     await syncOff(fd, unfinished)
     host.assertWritable()
   } catch (error) {
-    fs.closeSync(fd)
+    closeFile(fd)
     removeLeftover(unfinished)
     throw errorFrom(error, `compact ${run[0]!.path}`)
   }
@@ -144,7 +144,8 @@ async function copyEntries(log: Log, segment: Segment, keepDeletes: boolean, out
       })
     },
   )
-  if (end.bad !== undefined) throw new CorruptionError(segment.path, end.position, end.bad.reason)
+  const damage = end.bad?.reason ?? (end.position < size ? 'the file ends before its last commit' : undefined)
+  if (damage !== undefined) throw new CorruptionError(segment.path, end.position, damage)
 }
 
 /** Gathers entries into frames behind the place of the header. */

@@ -3,7 +3,7 @@
  */
 import fs from 'node:fs'
 import { dirname } from 'node:path'
-import { IoError } from './errors.js'
+import { errnoOf, IoError } from './errors.js'
 
 /** Times that a call which the system asked to repeat is repeated. */
 const PATIENCE = 100
@@ -43,6 +43,15 @@ export function readFully(fd: number, bytes: Uint8Array, position: number): numb
     filled += count
   }
   return filled
+}
+
+/** Closes a file, whatever the system says to that: the descriptor is gone all the same, and what counts was synced. */
+export function closeFile(fd: number): void {
+  try {
+    fs.closeSync(fd)
+  } catch (error) {
+    if (errnoOf(error) === 'EBADF') throw error // a mistake of ours
+  }
 }
 
 /**
@@ -90,7 +99,7 @@ function withDirectory(path: string, work: (sync: () => void) => void): void {
   try {
     work(() => syncOrFail(() => fs.fsyncSync(fd), `directory ${path}`))
   } finally {
-    fs.closeSync(fd)
+    closeFile(fd)
   }
 }
 
@@ -116,6 +125,19 @@ export function removeLeftover(path: string): boolean {
   } catch {
     // Covered or unfinished files are told apart at every open, so the next one tries again.
     return false
+  }
+}
+
+const ATTEMPTS = 5
+
+/** Reads what somebody else may compact meanwhile, who removes a file between the listing and the opening: once more, then. */
+export async function withoutLock<T>(read: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await read()
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === ATTEMPTS) throw error
+    }
   }
 }
 

@@ -17,6 +17,7 @@ describe('on a full disk the store', () => {
       'keeps a delete while an older segment that did not fit holds the value',
       'begins on a full disk, and writes once there is room',
       'begins read-only where not even the lock has an inode, and writes once there are some',
+      'goes on trying to begin to write, whatever else was in the way meanwhile',
     ])('%s', (chapter) => story.mounted(chapter), 30_000)
 
   test.runIf(canPrlimit)(

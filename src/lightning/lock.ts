@@ -11,6 +11,7 @@ import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import { join } from 'node:path'
 import { LockedError } from './errors.js'
+import { closeFile } from './files.js'
 
 const FREE = 'lock-free'
 const NAME = /^lock-(?:free|(?<pid>\d+)-(?<start>\d+)-[0-9a-f]+-(?<boot>[0-9a-f-]*))$/
@@ -41,7 +42,7 @@ export class Lock {
       const holder = found.find(isHeld)
       if (holder !== undefined) throw lockedBy(dir, holder)
       try {
-        if (found[0] === undefined) fs.closeSync(fs.openSync(join(dir, mine), 'wx'))
+        if (found[0] === undefined) closeFile(fs.openSync(join(dir, mine), 'wx'))
         else fs.renameSync(join(dir, found[0]), join(dir, mine))
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException

@@ -6,15 +6,22 @@ import {
   CorruptionError,
   DiskFullError,
   errorFrom,
-  IoError,
   type LightningError,
   PermissionError,
   ReadOnlyError,
   TooManyFilesError,
 } from './errors.js'
-import { readFully, removeLeftover, renameDurably, syncData, syncDirectory, writeFully } from './files.js'
 import {
-  checkFrame,
+  closeFile,
+  removeLeftover,
+  renameDurably,
+  syncData,
+  syncDirectory,
+  withoutLock,
+  writeFully,
+} from './files.js'
+import {
+  type BadFrame,
   commitOf,
   encodeFrame,
   encodeHeader,
@@ -27,7 +34,7 @@ import {
   type Write,
 } from './format.js'
 import { KeyMap, type Place } from './key-map.js'
-import { findFrame, isZero, scanFrames } from './scan.js'
+import { findFrame, frameAt, isZero, scanFrames } from './scan.js'
 import { Segment, segmentIds, segmentName, UNFINISHED } from './segment.js'
 
 /** What opening found that a crash or a full disk had left behind. */
@@ -48,8 +55,6 @@ interface FrameAt {
 
 /** Frames up to this size share one buffer. */
 const SHARED_BUFFER = 1024 * 1024
-
-const LOAD_ATTEMPTS = 5
 
 /** How many bytes are made ready behind the last frame at a time. */
 const ROOM = 64 * 1024
@@ -88,15 +93,8 @@ export class Log {
    * @throws CorruptionError where acked data is damaged or missing
    */
   static async load(dir: string, segmentSize: number, forWriting: boolean): Promise<Log> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await Log.#loadOnce(dir, segmentSize, forWriting)
-      } catch (error) {
-        // A reader takes no lock: a compaction may remove a file between the listing and the opening.
-        const isGone = error instanceof IoError && error.code === 'ENOENT'
-        if (!isGone || forWriting || attempt === LOAD_ATTEMPTS) throw error
-      }
-    }
+    const load = () => Log.#loadOnce(dir, segmentSize, forWriting)
+    return forWriting ? load() : withoutLock(load)
   }
 
   static async #loadOnce(dir: string, segmentSize: number, forWriting: boolean): Promise<Log> {
@@ -104,7 +102,7 @@ export class Log {
     try {
       log.#openSegments(forWriting)
       log.#checkSequence()
-      for (const segment of log.segments) await log.#readSegment(segment)
+      for (const segment of log.segments) await log.#readSegment(segment, forWriting)
     } catch (error) {
       log.close()
       throw errorFrom(error, `open ${dir}`)
@@ -171,59 +169,59 @@ export class Log {
     }
   }
 
-  async #readSegment(segment: Segment): Promise<void> {
+  async #readSegment(segment: Segment, forWriting: boolean): Promise<void> {
     const { path, header } = segment
     if (header.firstCommit !== this.commit + 1) {
       const before = this.segments[this.segments.indexOf(segment) - 1]
       const reason = `commits ${this.commit + 1} to ${header.firstCommit - 1} are missing`
       throw new CorruptionError(before?.path ?? path, before?.size ?? 0, reason)
     }
-    const fileSize = segment.fileSize()
-    const firstCommit = header.compacted ? undefined : header.firstCommit
-    const end = await scanFrames(
-      segment.fd,
-      segment.seed,
-      HEADER_SIZE,
-      fileSize,
-      firstCommit,
-      (bytes, at, length, position) => {
-        this.#apply(segment, bytes, at, position)
-        this.#lastFrame = { position, length }
-      },
-    )
-    segment.size = end.position
-    if (end.bad !== undefined) this.#judgeTail(segment, fileSize, end.bad.reason)
-    else if (header.compacted && end.position !== header.length) {
+    let bad = await this.#readFrames(segment)
+    while (bad !== undefined) {
+      const damage = this.#judgeTail(segment, bad.reason)
+      if (damage === undefined) break
+      const { size } = segment
+      // A reader takes no lock: whoever writes may have come to the end of that frame meanwhile, and gone on.
+      if (!forWriting) bad = await this.#readFrames(segment)
+      if (segment.size === size) throw damage
+    }
+    if (bad === undefined && header.compacted && segment.size !== header.length) {
       const reason = `the segment should end at byte ${header.length}`
-      throw new CorruptionError(path, Math.min(end.position, header.length), reason)
+      throw new CorruptionError(path, Math.min(segment.size, header.length), reason)
     }
     this.commit = segment.lastCommit
     segment.relax()
   }
 
+  /** Reads on from where the segment was read to. @returns why it does not end there; undefined where it does */
+  async #readFrames(segment: Segment): Promise<BadFrame | undefined> {
+    const { fd, seed, size, lastCommit, header } = segment
+    const next = header.compacted ? undefined : lastCommit + 1
+    const end = await scanFrames(fd, seed, size, segment.fileSize(), next, (bytes, at, length, position) => {
+      this.#apply(segment, bytes, at, position)
+      this.#lastFrame = { position, length }
+    })
+    segment.size = end.position
+    return end.bad
+  }
+
   /**
    * Only one commit is ever written and not yet durable, so a power cut can leave nothing but one broken frame at
    * the very end, and zeros. Anything else was durable once.
+   * @returns the damage; undefined where there is none, and `tornTail` says what is behind the last commit
    */
-  #judgeTail(segment: Segment, fileSize: number, reason: string): void {
+  #judgeTail(segment: Segment, reason: string): CorruptionError | undefined {
     const { fd, seed, size, lastCommit, path } = segment
+    const fileSize = segment.fileSize()
     const isLast = segment === this.segments.at(-1)
     if (!isLast || findFrame(fd, seed, size + 1, fileSize, lastCommit) !== undefined) {
-      throw new CorruptionError(path, size, reason)
+      return new CorruptionError(path, size, reason)
     }
-    const again = this.#frameAt(segment, size, fileSize)
-    if (again !== undefined && commitOf(again, 0) === lastCommit + 1) throw unsteady(path, size)
-    // room that was made ready for what comes next
-    if (isZero(fd, size, fileSize)) return
-    this.tornTail = { file: path, offset: size, bytes: fileSize - size }
-  }
-
-  /** Reads the frame that begins at `position` once more. @returns its bytes; undefined where it is not whole */
-  #frameAt({ fd, seed }: Segment, position: number, end: number): Buffer | undefined {
-    const bytes = Buffer.allocUnsafe(end - position)
-    const filled = readFully(fd, bytes, position)
-    const length = checkFrame(bytes, 0, filled, seed, position, position + filled)
-    return typeof length === 'number' ? bytes.subarray(0, length) : undefined
+    const again = frameAt(fd, seed, size, fileSize)
+    if (again !== undefined && commitOf(again, 0) === lastCommit + 1) return unsteady(path, size)
+    // what is not zero: those are room that was made ready for what comes next
+    if (!isZero(fd, size, fileSize)) this.tornTail = { file: path, offset: size, bytes: fileSize - size }
+    return undefined
   }
 
   /**
@@ -249,7 +247,7 @@ export class Log {
   }
 
   #rewrite(segment: Segment, { position, length }: FrameAt): void {
-    const bytes = this.#frameAt(segment, position, position + length)
+    const bytes = frameAt(segment.fd, segment.seed, position, position + length)
     if (bytes === undefined) throw unsteady(segment.path, position)
     const { error } = writeFully(segment.fd, bytes, position)
     // A file system that writes elsewhere (btrfs) may have no room for it; then syncing what is there has to do.
@@ -418,7 +416,7 @@ export class Log {
       syncData(fd, unfinished)
       renameDurably(unfinished, path)
     } catch (error) {
-      fs.closeSync(fd)
+      closeFile(fd)
       removeLeftover(unfinished)
       throw errorFrom(error, `create ${path}`)
     }

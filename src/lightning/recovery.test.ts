@@ -3,7 +3,7 @@ import { basename, join } from 'node:path'
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { freshPath } from '../testing/directory.js'
-import { ENTRY_HEAD, FRAME_HEAD, HEADER_SIZE } from './format.js'
+import { ENTRY_HEAD, entryLength, FRAME_HEAD, frameLength, HEADER_SIZE } from './format.js'
 import { CorruptionError, Store, salvage, verify } from './index.js'
 
 const SMALL = { segmentSize: 4096, reserveSize: 0 }
@@ -349,5 +349,20 @@ describe('damage', () => {
     expect((await store.get('b2'))?.toString()).toBe('2')
     expect((await store.verify()).damage).toHaveLength(1)
     await store.close()
+  })
+
+  it('by truncation while the store is open is found by a compaction, which drops nothing', async () => {
+    const first = ['a1', 'b1'].map((key) => ({ key, value: Buffer.from(example.states[1]![key]!) }))
+    const firstFrame = frameLength(first.reduce((sum, write) => sum + entryLength(write), 0))
+    for (const keep of [HEADER_SIZE, HEADER_SIZE + firstFrame]) {
+      const dir = copyOf(example)
+      const store = await Store.open(dir, SMALL)
+      for (let commit = 1; commit <= 40; commit++) await store.delete(`b${commit}`)
+      truncateSync(join(dir, example.files[0]!), keep)
+      await expect(store.compact()).rejects.toThrow(CorruptionError)
+      await expect(store.get('a3')).rejects.toThrow(CorruptionError)
+      expect((await store.get('a40'))?.length).toBe(example.states[40]!.a40!.length)
+      await store.close()
+    }
   })
 })

@@ -8,7 +8,7 @@ import { randomFillSync } from 'node:crypto'
 import fs from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf, errorFrom } from './errors.js'
-import { writeFully } from './files.js'
+import { closeFile, writeFully } from './files.js'
 
 const NAMES = ['reserve-1', 'reserve-2']
 const CHUNK = 256 * 1024
@@ -50,11 +50,15 @@ export class Reserve {
     }
   }
 
-  /** Gives the room away; false where there was none to give. */
+  /** Gives the room away; false where there was none to give. @throws LightningError where that is not permitted */
   release(): boolean {
     const had = this.size > 0
     for (const part of this.#parts) {
-      fs.rmSync(part.path, { force: true })
+      try {
+        fs.unlinkSync(part.path)
+      } catch (error) {
+        if (errnoOf(error) !== 'ENOENT') throw errorFrom(error, 'give up the reserve')
+      }
       part.size = 0
     }
     return had
@@ -73,6 +77,6 @@ function fillPart(part: Part): void {
       else if (error !== undefined) throw error
     }
   } finally {
-    fs.closeSync(fd)
+    closeFile(fd)
   }
 }

@@ -84,6 +84,14 @@ export function findFrame(
   return undefined
 }
 
+/** Reads the frame that begins at `position` once more. @returns its bytes; undefined where it is not whole */
+export function frameAt(fd: number, seed: number, position: number, end: number): Buffer | undefined {
+  const bytes = Buffer.allocUnsafe(end - position)
+  const filled = readFully(fd, bytes, position)
+  const length = checkFrame(bytes, 0, filled, seed, position, position + filled)
+  return typeof length === 'number' ? bytes.subarray(0, length) : undefined
+}
+
 /** Whether `[from, end)` of a file holds zeros and nothing else. */
 export function isZero(fd: number, from: number, end: number): boolean {
   const bytes = Buffer.allocUnsafeSlow(Math.min(CHUNK, end - from))

@@ -2,7 +2,7 @@
 import fs from 'node:fs'
 import { basename } from 'node:path'
 import { CorruptionError, errorFrom } from './errors.js'
-import { readFully } from './files.js'
+import { closeFile, readFully } from './files.js'
 import {
   decodeHeader,
   ENTRY_HEAD,
@@ -68,7 +68,7 @@ export class Segment {
       if (typeof header === 'string') throw new CorruptionError(path, 0, header)
       return new Segment(path, header, slot, fd)
     } catch (error) {
-      fs.closeSync(fd)
+      closeFile(fd)
       throw error
     }
   }
@@ -123,7 +123,7 @@ export class Segment {
 
   close(): void {
     if (this.#fd === undefined) return
-    fs.closeSync(this.#fd)
+    closeFile(this.#fd)
     this.#fd = undefined
     open--
   }

@@ -3,12 +3,26 @@ import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
 import { freshPath } from '../testing/directory.js'
 import { ALIGNMENT, FRAME_HEAD, HEADER_SIZE } from './format.js'
-import { ClosedError, LockedError, ReadOnlyError, Store, UsageError, verify } from './index.js'
+import {
+  ClosedError,
+  DiskFullError,
+  LockedError,
+  PermissionError,
+  ReadOnlyError,
+  Store,
+  UsageError,
+  verify,
+} from './index.js'
 
 const SMALL = { segmentSize: 4096, reserveSize: 8192 }
 
 async function contentOf(store: Store): Promise<[string, string][]> {
   return (await store.scan()).map(([key, value]) => [key, value.toString()])
+}
+
+/** What a system call throws. */
+function failure(syscall: string, code: string): Error {
+  return Object.assign(new Error(`${code}: ${syscall}`), { code, syscall })
 }
 
 describe('Store', () => {
@@ -109,6 +123,59 @@ describe('Store', () => {
     await expect(reader.compact()).rejects.toThrow(ReadOnlyError)
     await reader.close()
     await store.close()
+  })
+
+  it('lets timers and a compaction run beside a lone writer', async () => {
+    const store = await Store.open(freshPath(), SMALL)
+    let ticks = 0
+    let isCompacted = false
+    const timer = setInterval(() => ticks++, 0)
+    const compacting = store.compact().then(() => {
+      isCompacted = true
+    })
+    for (let i = 0; i < 400; i++) await store.put(`k${i % 20}`, 'v')
+    expect(ticks).toBeGreaterThan(0)
+    expect(isCompacted).toBe(true)
+    clearInterval(timer)
+    await compacting
+    await store.close()
+  })
+
+  it('turns read-only where the reserve may not be removed on a full disk', async () => {
+    const dir = freshPath()
+    const store = await Store.open(dir, SMALL)
+    await store.put('k', 'v')
+    const refuse = (call: 'writeSync' | 'unlinkSync', code: string) =>
+      vi.spyOn(fs, call).mockImplementation(() => {
+        throw failure(call, code)
+      })
+    const spies = [refuse('writeSync', 'ENOSPC'), refuse('unlinkSync', 'EACCES')]
+    await expect(store.put('l', 'v')).rejects.toThrow(DiskFullError)
+    expect(store.mode).toBe('read-write')
+    await expect(store.delete('k')).rejects.toThrow(PermissionError)
+    expect(store.mode).toBe('read-only')
+    for (const spy of spies) spy.mockRestore()
+    expect(await contentOf(store)).toEqual([['k', 'v']])
+    await store.close()
+    const reopened = await Store.open(dir, SMALL)
+    await reopened.delete('k')
+    await reopened.close()
+  })
+
+  it('is closed, and free for the next, whatever close(2) says', async () => {
+    const dir = freshPath()
+    const store = await Store.open(dir)
+    await store.put('k', 'v')
+    const { closeSync } = fs
+    const close = vi.spyOn(fs, 'closeSync').mockImplementation((fd) => {
+      closeSync(fd)
+      throw failure('close', 'EIO')
+    })
+    await store.close()
+    close.mockRestore()
+    const reopened = await Store.open(dir)
+    expect(await contentOf(reopened)).toEqual([['k', 'v']])
+    await reopened.close()
   })
 
   it('finishes the writes that wait when it is closed, and takes no more', async () => {

@@ -6,8 +6,10 @@ import {
   errorFrom,
   IoError,
   type LightningError,
+  LockedError,
   PermissionError,
   ReadOnlyError,
+  TooManyFilesError,
   UsageError,
 } from './errors.js'
 import { makeDirectory } from './files.js'
@@ -56,6 +58,8 @@ const SMALLEST_SEGMENT = 4 * 1024
 const LARGEST_SEGMENT = 1024 * 1024 * 1024
 /** Requests that wait together become one commit of up to this many bytes. */
 const MAX_GROUP_BYTES = 1024 * 1024
+/** Commits of a lone writer, one after the other, before whoever else waits for the event loop has a turn. */
+const MOST_IN_A_TURN = 8
 /** Has no UTF-8: two such keys would become one. */
 const LONE_SURROGATE = /\p{Surrogate}/u
 
@@ -81,7 +85,9 @@ export class Store {
   #isScheduled = false
   /** Whether the last commit was of one request, with no other waiting. */
   #isAlone = true
-  /** Why no write is taken: a DiskFullError until there is room, every other one until the store is opened again. */
+  /** Commits since the event loop had a turn. */
+  #inThisTurn = 0
+  /** Why no write is taken: for as long as its cause is there (see `canPass`), or until the store is opened again. */
   #stopped: LightningError | undefined
   #resuming: Promise<void> | undefined
   #isClosed = false
@@ -172,7 +178,7 @@ export class Store {
 
   /** All of these writes, in this order, or none. Resolves when they are durable. */
   async batch(operations: readonly BatchWrite[]): Promise<void> {
-    if (this.#stopped instanceof DiskFullError) await this.#resume()
+    if (canPass(this.#stopped)) await this.#resume()
     this.#assertWritable()
     const writes = operations.map(toWrite)
     const bytes = frameLength(writes.reduce((sum, write) => sum + entryLength(write), 0))
@@ -222,11 +228,11 @@ export class Store {
    */
   compact(): Promise<void> {
     return this.#maintain(async () => {
-      if (this.#stopped instanceof DiskFullError) await this.#resume()
+      if (canPass(this.#stopped)) await this.#resume()
       this.#assertWritable()
       const host = {
         log: this.#log,
-        makeRoom: () => this.#reserve.release(),
+        makeRoom: () => this.#makeRoom(),
         assertWritable: () => this.#assertWritable(),
       }
       try {
@@ -280,7 +286,8 @@ export class Store {
 
   /**
    * Opening found no room, not even for the lock. Without it another process may have written since, so everything
-   * is read again. Where there still is no room, or something else is in the way, the store stays as it is.
+   * is read again. Where there still is no room, or something else is in the way, the store stays as it is, and the
+   * next write tries again if that can pass.
    */
   #resume(): Promise<void> {
     this.#resuming ??= this.#openForWriting().finally(() => {
@@ -313,13 +320,19 @@ export class Store {
     this.#isScheduled = true
     const commit = () => {
       this.#isScheduled = false
+      this.#inThisTurn += 1
       this.#commitGroup()
       if (this.#queue.length > 0) this.#schedule()
     }
     // Not at once: what else is asked for meanwhile goes into the same commit. A writer that was alone the last time
-    // does not wait for others: a turn of the event loop costs a tenth of a sync.
-    if (this.#isAlone) queueMicrotask(commit)
-    else setImmediate(commit)
+    // does not wait for others: a turn of the event loop costs a tenth of a sync. But it does not keep timers, and a
+    // compaction, waiting for as long as it writes.
+    if (this.#isAlone && this.#inThisTurn < MOST_IN_A_TURN) queueMicrotask(commit)
+    else
+      setImmediate(() => {
+        this.#inThisTurn = 0
+        commit()
+      })
   }
 
   #flush(): void {
@@ -348,7 +361,7 @@ export class Store {
 
   /** What is too large together may fit apart; deletes may use the reserve. */
   #commitEach(group: readonly Request[]): void {
-    const host = { makeRoom: () => this.#reserve.release() }
+    const host = { makeRoom: () => this.#makeRoom() }
     for (const { writes, resolve, reject } of group) {
       try {
         const isFreeing = writes.every((write) => write.value === undefined)
@@ -358,6 +371,14 @@ export class Store {
       } catch (error) {
         reject(error)
       }
+    }
+  }
+
+  #makeRoom(): boolean {
+    try {
+      return this.#reserve.release()
+    } catch (error) {
+      throw this.#noticed(error)
     }
   }
 
@@ -404,11 +425,18 @@ export class Store {
   }
 
   #refusal(cause: LightningError): LightningError {
+    if (canPass(cause)) return cause
     const message = `the store takes no writes until it is opened again: ${cause.message}`
     if (cause instanceof IoError) return new IoError(cause.code, message, cause)
-    if (cause instanceof DiskFullError) return new DiskFullError(cause.code, message, cause)
     return new ReadOnlyError(cause.code, message, cause)
   }
+}
+
+/** Whether what stops the store may be over by the next write: room is made, descriptors come back, a lock is given up. */
+function canPass(stopped: LightningError | undefined): boolean {
+  return (
+    stopped instanceof DiskFullError || stopped instanceof TooManyFilesError || stopped instanceof LockedError
+  )
 }
 
 function takeLock(dir: string, reserve: Reserve): Lock {

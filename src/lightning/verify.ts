@@ -5,10 +5,10 @@
 import fs from 'node:fs'
 import { join } from 'node:path'
 import { CorruptionError, errorFrom } from './errors.js'
-import { readFully } from './files.js'
+import { closeFile, readFully, withoutLock } from './files.js'
 import { commitOf, decodeHeader, HEADER_SIZE, type SegmentHeader } from './format.js'
 import type { Recovered } from './log.js'
-import { type FrameVisitor, findFrame, isZero, scanFrames } from './scan.js'
+import { type FrameVisitor, findFrame, frameAt, isZero, scanFrames } from './scan.js'
 import { Segment, segmentIds, segmentName } from './segment.js'
 
 export interface Damage {
@@ -42,14 +42,11 @@ export function verify(dir: string): Promise<Verification> {
 
 /** Reads all of the log in `dir`, handing on what is whole and what is not. */
 export async function readPastDamage(dir: string, reader: LogReader): Promise<Verification> {
-  const reading = new Reading(dir, reader)
   try {
-    reading.openSegments()
-    return await reading.run()
+    const reading = await withoutLock(async () => Reading.begin(dir, reader))
+    return await reading.run().finally(() => reading.close())
   } catch (error) {
     throw errorFrom(error, `read ${dir}`)
-  } finally {
-    reading.close()
   }
 }
 
@@ -66,13 +63,25 @@ class Reading {
   #commit = 0
   #isAfterDamage = false
 
-  constructor(dir: string, reader: LogReader) {
+  private constructor(dir: string, reader: LogReader) {
     this.#dir = dir
     this.#reader = reader
   }
 
-  /** Opens the segments that count, in order, and notes which are missing. */
-  openSegments(): void {
+  /** Opens the segments that count. */
+  static begin(dir: string, reader: LogReader): Reading {
+    const reading = new Reading(dir, reader)
+    try {
+      reading.#openSegments()
+      return reading
+    } catch (error) {
+      reading.close()
+      throw error
+    }
+  }
+
+  /** In order; notes which are missing. */
+  #openSegments(): void {
     const ids = segmentIds(fs.readdirSync(this.#dir))
     const storeId = this.#storeIdOf(ids)
     let expected = 1
@@ -92,7 +101,7 @@ class Reading {
     for (const id of ids) {
       const fd = fs.openSync(join(this.#dir, segmentName(id)), 'r')
       const header = decodeHeader(readRange(fd, 0, HEADER_SIZE))
-      fs.closeSync(fd)
+      closeFile(fd)
       if (typeof header !== 'string') return header.storeId
     }
     return NO_HEADER.storeId
@@ -152,9 +161,14 @@ class Reading {
     if (stop.bad === undefined) return end
     const next = findFrame(fd, seed, stop.position + 1, end, 0)
     const bytes = (next ?? end) - stop.position
-    if (next === undefined && segment === this.#segments.at(-1) && !this.#guessed.has(segment)) {
-      if (!isZero(fd, stop.position, end)) this.#tornTail = { file: path, offset: stop.position, bytes }
-      return end
+    if (segment === this.#segments.at(-1)) {
+      // whoever writes may have come to the end of that frame meanwhile, and gone on
+      const again = frameAt(fd, seed, stop.position, next ?? segment.fileSize())
+      if (again !== undefined) return next === undefined ? end : stop.position
+      if (next === undefined && !this.#guessed.has(segment)) {
+        if (!isZero(fd, stop.position, end)) this.#tornTail = { file: path, offset: stop.position, bytes }
+        return end
+      }
     }
     this.#note(path, stop.position, bytes, stop.bad.reason)
     this.#reader.damaged(readRange(fd, stop.position, bytes))

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import { join } from 'node:path'
-import { DiskFullError, IoError, LockedError, Store } from '../../lightning/index.js'
+import { DiskFullError, IoError, LockedError, Store, TooManyFilesError } from '../../lightning/index.js'
 
 const [, program, chapter, ...rest] = process.argv as [string, string, string, ...string[]]
 const ROOT = '/mnt'
@@ -287,6 +287,38 @@ const chapters: Record<string, () => Promise<void>> = {
     const model = new Map([
       ['k', 'v'],
       ['l', 'v'],
+    ])
+    await (await reopen(model)).close()
+  },
+
+  async 'goes on trying to begin to write, whatever else was in the way meanwhile'() {
+    mountTmpfs('size=1m,nr_inodes=8')
+    fs.mkdirSync(DIR)
+    takeInodes()
+    const store = await Store.open(DIR, OPTIONS)
+    await expectFull(store.put('k', 'v'))
+    for (const name of fs.readdirSync(ROOT)) if (name.startsWith('inode-')) fs.rmSync(join(ROOT, name))
+    // somebody else came first
+    const other = await Store.open(DIR, OPTIONS)
+    await assert.rejects(store.put('k', 'v'), LockedError)
+    await other.put('theirs', 'v')
+    await other.close()
+    // no descriptor is left
+    const taken: number[] = []
+    execFileSync('prlimit', ['--pid', String(process.pid), '--nofile=64:'])
+    try {
+      for (;;) taken.push(fs.openSync('/dev/null', 'r'))
+    } catch (error) {
+      assert.equal((error as NodeJS.ErrnoException).code, 'EMFILE')
+    }
+    await assert.rejects(store.put('k', 'v'), TooManyFilesError)
+    for (const fd of taken) fs.closeSync(fd)
+    await store.put('k', 'v')
+    assert.equal(store.mode, 'read-write')
+    await store.close()
+    const model = new Map([
+      ['k', 'v'],
+      ['theirs', 'v'],
     ])
     await (await reopen(model)).close()
   },
