@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { freshPath } from '../testing/directory.js'
 import { compileStory } from '../testing/lightning/story.js'
 import { LockedError, Store } from './index.js'
@@ -65,6 +65,17 @@ describe('the lock', () => {
     expect(again.recovered.staleLock).toBe(stale)
     await again.close()
     expect(readdirSync(dir)).toContain('lock-free')
+  })
+
+  it("of another user's process, which may not be signalled, is held", async () => {
+    const dir = freshPath()
+    const holder = start('hold', dir)
+    await lineOf(holder)
+    const kill = vi.spyOn(process, 'kill').mockImplementation(() => {
+      throw Object.assign(new Error('kill EPERM'), { code: 'EPERM', syscall: 'kill' })
+    })
+    await expect(Store.open(dir)).rejects.toThrow(LockedError)
+    kill.mockRestore()
   })
 
   it('is made again where somebody removed it', async () => {

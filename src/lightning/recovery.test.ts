@@ -351,6 +351,27 @@ describe('damage', () => {
     await store.close()
   })
 
+  it('before frames that are larger than what is read at a time is found', async () => {
+    const dir = freshPath()
+    const store = await Store.open(dir, { reserveSize: 0 })
+    const ends: number[] = []
+    for (let i = 0; i < 4; i++) {
+      await store.put(`k${i}`, `${i}`.repeat(300_000))
+      ends.push(store.stats().bytes)
+    }
+    await store.close()
+    const file = segmentsIn(dir)[0]!
+    for (const damaged of [1, 2]) {
+      const bytes = readFileSync(file)
+      const at = ends[damaged]! - 1000
+      bytes[at]! ^= 1
+      const copy = copyOf({ dir })
+      writeFileSync(join(copy, basename(file)), bytes)
+      await expect(Store.open(copy, { reserveSize: 0 })).rejects.toThrow(CorruptionError)
+      expect((await verify(copy)).damage).toHaveLength(1)
+    }
+  })
+
   it('by truncation while the store is open is found by a compaction, which drops nothing', async () => {
     const first = ['a1', 'b1'].map((key) => ({ key, value: Buffer.from(example.states[1]![key]!) }))
     const firstFrame = frameLength(first.reduce((sum, write) => sum + entryLength(write), 0))
