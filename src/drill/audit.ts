@@ -1,6 +1,6 @@
 /** Who did what and when, for those who ask later: a line of JSON each in STATE/audit.jsonl, and the system's log. */
 import { execFile } from 'node:child_process'
-import { closeSync, constants, fsyncSync, openSync, writeSync } from 'node:fs'
+import { closeSync, constants, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import { COMMAND_PATH } from '../sandbox/command.js'
 import type { DrillPlan } from './plan.js'
@@ -27,6 +27,16 @@ export function audit(state: string, plan: DrillPlan, event: AuditEvent, detail:
     return undefined
   } catch (error) {
     return (error as Error).message
+  }
+}
+
+/** Whether the log says that a drill was undone. */
+export function wasUndone(state: string, { id }: DrillPlan): boolean {
+  try {
+    const lines = readFileSync(path.join(state, 'audit.jsonl'), 'utf8').split('\n')
+    return lines.some((line) => line.includes(`"event":"undone","drill":"${id}"`))
+  } catch {
+    return false // there is none, which says nothing
   }
 }
 

@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import {
   chmodSync,
   chownSync,
+  cpSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -196,7 +197,13 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
       expect(exitCode, stdout + stderr).toBe(0)
       expect(ground.snapshot()).toEqual(before)
       // what such a user could not undo is not begun
+      const box = path.join(ground.data, 'box')
+      mkdirSync(box)
+      chownSync(box, NOBODY, 0)
+      chmodSync(box, 0o2770)
       for (const [fault, why, ...options] of [
+        ['permissions', /box has the set-group-ID bit of group 0/],
+        ['immutable', /needs CAP_LINUX_IMMUTABLE/],
         ['stall', /needs CAP_SYS_ADMIN/],
         ['readonly', /needs CAP_SYS_ADMIN/],
         ['diskfull', /only root can fill/, '--reserved'],
@@ -208,6 +215,7 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
         expect([refused.exitCode, refused.stderr]).toEqual([3, expect.stringMatching(why)])
         expect(readdirSync(state)).not.toContain('active')
       }
+      rmSync(box, { recursive: true })
     })
   })
 
@@ -432,6 +440,44 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
       expect(ground.snapshot()).toEqual(before)
     })
 
+    test.each(['diskfull', 'permissions', 'stall', 'readonly', 'immutable', 'inodes'])(
+      'though its journal is gone: %s',
+      async (fault) => {
+        const running = await start(drill(fault, '--for', '3s'))
+        rmSync(ground.state, { recursive: true })
+        const { code, output } = await running.end()
+        expect(code, output).toBe(0)
+        expect(ground.snapshot()).toEqual(before)
+      },
+    )
+
+    test('but for its journal, which somebody put something into', async () => {
+      const running = await start(drill('permissions', '--for', '2s'))
+      const theirs = path.join(activeDirectory(ground.state), '.plan.json.swp')
+      writeFileSync(theirs, '')
+      const { code, output } = await running.end()
+      expect(code, output).toBe(4)
+      expect(output).toMatch(/all is undone, and its journal cannot be removed/)
+      expect(ground.snapshot()).toEqual(before)
+      expect((await undo()).stderr).toMatch(/rm -r /)
+      rmSync(activeDirectory(ground.state), { recursive: true })
+    })
+
+    test('and when the watchdog is killed and the journal is gone, it is not called undone', async () => {
+      const running = await start(drill('permissions', '--for', '60s'))
+      const journal = activeDirectory(ground.state)
+      const kept = path.join(ground.directory, 'kept')
+      cpSync(journal, kept, { recursive: true })
+      rmSync(journal, { recursive: true })
+      process.kill(running.watchdog, 'SIGKILL')
+      const { code, output } = await running.end()
+      expect(code, output).toBe(4)
+      expect(output).toMatch(/its journal is gone: nothing could be undone/)
+      renameSync(kept, journal)
+      expect((await undo()).exitCode).toBe(0)
+      expect(ground.snapshot()).toEqual(before)
+    })
+
     test('in its time, when the clock jumps', async () => {
       const jump = `const now = Date.now; Date.now = () => now() + (performance.now() > 300 ? 9e8 : 0)`
       const env = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(jump)}` }
@@ -497,6 +543,38 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
       )
     })
 
+    test('when its limits are passed before', async () => {
+      const { exitCode, stderr } = await cli(drill('diskfull', '--abort-if', 'true'))
+      expect([exitCode, stderr]).toEqual([
+        3,
+        expect.stringMatching(/'true' succeeded, before the drill already/),
+      ])
+    })
+
+    test('when it is a part of the system by another mount', async () => {
+      const etc = path.join(ground.directory, 'etc')
+      mkdirSync(etc)
+      execFileSync('mount', ['--bind', '/etc', etc])
+      try {
+        const argv = ['drill', 'permissions', '--path', path.join(etc, 'alternatives'), '--dry-run']
+        const { exitCode, stderr } = await cli(argv)
+        expect([exitCode, stderr]).toEqual([3, expect.stringMatching(/is a part of the system/)])
+      } finally {
+        execFileSync('umount', [etc])
+      }
+    })
+
+    test('when something is mounted below it, which would be hidden', async () => {
+      const below = path.join(ground.data, 'wal')
+      execFileSync('mount', ['-t', 'tmpfs', 'none', below])
+      try {
+        const { exitCode, stderr } = await cli(drill('readonly'))
+        expect([exitCode, stderr]).toEqual([3, expect.stringMatching(/which readonly would hide/)])
+      } finally {
+        execFileSync('umount', [below])
+      }
+    })
+
     test('when there is no such directory', async () => {
       await refused(['drill', 'diskfull', '--path', '/nonexistent', '--yes'], 2, /ENOENT/)
     })
@@ -559,6 +637,10 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
     expect((await cli(['drill', 'probe', 'true'])).exitCode).toBe(0)
     const failed = await cli(['drill', 'probe', `sh -c 'echo no; exit 2'`])
     expect([failed.exitCode, failed.stdout]).toEqual([1, expect.stringMatching(/^fails, .*: exit 2: no\n$/)])
+    // what it leaves running, with its output open, is not waited for
+    const left = await cli(['drill', 'probe', `sh -c 'sleep 1000 & echo $!'`])
+    expect(left.exitCode).toBe(0)
+    execFileSync('pkill', ['-x', '-f', 'sleep 1000'])
     const status = ['drill', 'status', '--check', '--state', ground.state]
     expect((await cli(status)).exitCode).toBe(0)
     const running = await start(drill('permissions', '--for', '60s'))

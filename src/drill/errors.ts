@@ -6,6 +6,9 @@ export class RefusedError extends ChaosError {
   readonly exitCode = ExitCode.host
 }
 
+/** A fault could not be injected, and nothing of it is there: what looks like it is somebody else's, and stays. */
+export class UntouchedError extends RefusedError {}
+
 /** Something that a drill changed could not be put back; its journal is still there. */
 export class UndoError extends ChaosError {
   readonly code = 'UNDO'

@@ -258,6 +258,13 @@ time.sleep(1000)
       expect(new Set(lines.filter((line) => line.startsWith('CapBnd')))).toEqual(new Set([own]))
     })
 
+    test('takes its room beforehand, where there is enough', async () => {
+      const { exitCode, stderr } = await drill(
+        ...['quota-volume', ...place(), '--size', '1000000GiB', '--stop-cmd', 'true', '--start-cmd', 'true'],
+      )
+      expect([exitCode, stderr]).toEqual([2, expect.stringMatching(/takes too much of the .* that are free/)])
+    })
+
     test('has to hold the data, and a service that can be stopped and started', async () => {
       const small = await drill(
         'quota-volume',
@@ -281,6 +288,26 @@ time.sleep(1000)
       expect(stderr).toMatch(/mountpoint .* failed: 1/)
       expect(exitCode).toBe(3)
     })
+  })
+
+  test('stall: what somebody else froze stays so', async () => {
+    const calls = path.join(ground.directory, 'calls')
+    writeFileSync(calls, '')
+    // the third time it is asked, a backup begins
+    const probe = `sh -c 'echo >> ${calls}; test $(wc -l < ${calls}) -ne 3 || fsfreeze --freeze ${ground.mountPoint}'`
+    const { exitCode, stderr } = await drill(
+      'stall',
+      ...place(),
+      '--for',
+      '1s',
+      '--probe',
+      probe,
+      '--every',
+      '100ms',
+    )
+    // fails where it was thawed
+    execFileSync('fsfreeze', ['--unfreeze', ground.mountPoint])
+    expect([exitCode, stderr]).toEqual([3, expect.stringMatching(/is frozen already, by somebody else/)])
   })
 
   test('stall: writers wait, and go on', async () => {
@@ -457,5 +484,25 @@ while True:
     const isTraced = existsSync('/sys/kernel/tracing/instances')
     expect(stdout).toMatch(isTraced ? /EMFILE direct [1-9]\d* probe 1/ : /EMFILE probe 1/)
     expect(readFileSync(`/proc/${pid}/limits`, 'latin1')).toBe(limits)
+  })
+
+  test('fd-limit: what is started meanwhile gets its limit back, too', async () => {
+    const service = await serve(`print("there")
+sys.stdin.readline()
+child = os.fork()
+if child: print(child)
+time.sleep(1000)
+`)
+    const limits = (pid: number) => readFileSync(`/proc/${pid}/limits`, 'latin1')
+    const before = limits(service.pid)
+    const running = drill('fd-limit', '--pid', String(service.pid), '--for', '3s')
+    await expect.poll(() => limits(service.pid), POLL).not.toBe(before)
+    service.stdin!.write('\n')
+    const child = Number(String((await once(service.stdout!, 'data'))[0]))
+    expect(limits(child)).not.toBe(before)
+    const { exitCode, stdout, stderr } = await running
+    expect(exitCode, stdout + stderr).toBe(0)
+    expect(limits(child)).toBe(before)
+    process.kill(child)
   })
 })

@@ -31,13 +31,27 @@ test.each(['/', '/etc', '/usr/lib/postgresql', '/boot/efi', '/proc/1'])(
   },
 )
 
+test('so it is for a full disk, unless that is allowed', () => {
+  const full = { ...rules, fault: 'diskfull' } as const
+  expect(() => checkPlace({ ...place, path: '/usr/lib' }, full)).toThrow(/part of the system/)
+  expect(() =>
+    checkPlace({ ...place, path: '/usr/lib' }, { ...full, allowRootFilesystem: true }),
+  ).not.toThrow()
+})
+
+test('an overlay gives a file that is changed another identity', () => {
+  expect(() => checkPlace({ ...place, type: 'overlay' }, { ...rules, allowRootFilesystem: true })).toThrow(
+    /on an overlay/,
+  )
+})
+
 test('names that only begin like one of the system are fine', () => {
   expect(() => checkPlace({ ...place, path: '/etcetera' }, rules)).not.toThrow()
 })
 
 test.each([
-  ['the root file system', { mountPoint: '/' }],
-  ['/var', { mountPoint: '/var' }],
+  ['the root file system', { mountPoint: '/', device: rootDevice }],
+  ['the root file system under another name', { mountPoint: '/srv/db', device: rootDevice }],
   ['the file system of the journal', { device: rootDevice }],
 ])('%s has to be allowed', (_, draft) => {
   for (const fault of ['diskfull', 'permissions'] as const) {
@@ -68,6 +82,8 @@ test('file systems that the kernel makes up are refused', () => {
 test('a mark of production is heeded: a file or a variable', () => {
   expect(() => checkProduction(['/nonexistent', '$NOT_SET'])).not.toThrow()
   expect(() => checkProduction([import.meta.filename])).toThrow(/in production/)
+  // what cannot be looked at
+  expect(() => checkProduction([`/${'x'.repeat(300)}`])).toThrow(/in production/)
   vi.stubEnv('TIER', '')
   expect(() => checkProduction(['$TIER'])).not.toThrow()
   vi.stubEnv('TIER', 'production')

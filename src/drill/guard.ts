@@ -1,6 +1,7 @@
 /** The guard rails: what a drill is refused for, and what ends it early. */
-import { existsSync, statfsSync } from 'node:fs'
+import { fstatSync, lstatSync, realpathSync, statfsSync, statSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
+import path from 'node:path'
 import { formatSize } from '../scenario/size.js'
 import { RefusedError } from './errors.js'
 import { mountOf, mounts } from './host/mounts.js'
@@ -48,14 +49,20 @@ export interface PlaceRules {
   readonly allowRootFilesystem: boolean
 }
 
-/** @throws RefusedError where a fault may not be at that place */
+/** @throws RefusedError where a fault may not be at that place, by whatever mount it is reached */
 export function checkPlace(place: Place, { fault, state, allowRootFilesystem }: PlaceRules): void {
   const { path, mountPoint, type, device } = place
-  const isBelow = (directory: string) => path === directory || path.startsWith(`${directory}/`)
   if (NEVER_TYPES.includes(type)) {
     throw new RefusedError(`${path} is on ${type}, which is a part of the system`)
   }
-  if (fault !== 'diskfull' && NEVER.some((each) => (each === '/' ? path === '/' : isBelow(each)))) {
+  if (type === 'overlay') {
+    throw new RefusedError(`${path} is on an overlay, where a file that is changed becomes another one`, {
+      hint: 'name a directory on a volume of its own, or choose drill pause, kill or fd-limit',
+    })
+  }
+  // a full disk is full for all of it: there the file system counts
+  const isAllowed = fault === 'diskfull' && allowRootFilesystem
+  if (!isAllowed && isPartOfSystem(path)) {
     throw new RefusedError(`${path} is a part of the system: it is never taken for the data of a service`)
   }
   if (`${state}/`.startsWith(`${path}/`) && fault !== 'diskfull') {
@@ -66,17 +73,42 @@ export function checkPlace(place: Place, { fault, state, allowRootFilesystem }: 
   if (fault === 'stall') checkNotNeeded(place, state)
   if (allowRootFilesystem) return
   const hint = 'if that is really meant: --allow-root-filesystem'
-  if (SYSTEM_MOUNTS.includes(mountPoint)) {
-    throw new RefusedError(`${path} is on the file system at ${mountPoint}, which the system needs`, { hint })
+  const all = mounts()
+  const system = all.find((mount) => SYSTEM_MOUNTS.includes(mount.point) && mount.device === device)
+  if (system !== undefined) {
+    const where = system.point === mountPoint ? '' : `, as ${mountPoint} is`
+    throw new RefusedError(
+      `${path} is on the file system at ${system.point}${where}, which the system needs`,
+      {
+        hint,
+      },
+    )
   }
-  if (mountOf(existingPart(state), mounts())?.device === device) {
+  if (mountOf(existingPart(state), all)?.device === device) {
     throw new RefusedError(`${path} is on the same file system as the undo journal (${state})`, { hint })
   }
 }
 
-function checkNotNeeded({ path, device }: Place, state: string): void {
+/** Whether it, or what it lies in, is one of those directories, under this name or another (a bind mount). */
+function isPartOfSystem(place: string): boolean {
+  const isSame = (a: string, b: string) => {
+    const [one, other] = [a, b].map((each) => statSync(each, { bigint: true, throwIfNoEntry: false }))
+    return one !== undefined && one.dev === other?.dev && one.ino === other.ino
+  }
+  const isOne = (directory: string) => NEVER.some((each) => each !== '/' && isSame(directory, each))
+  return isSame(place, '/') || withParents(place).some(isOne)
+}
+
+function withParents(directory: string): string[] {
+  return directory === '/' ? [] : [directory, ...withParents(path.dirname(directory))]
+}
+
+function checkNotNeeded({ path, device, id }: Place, state: string): void {
   const needed = [...NEVER_FROZEN, state, process.execPath, import.meta.filename, process.cwd(), tmpdir()]
-  const frozen = needed.find((each) => mountOf(existingPart(each))?.device === device)
+  const isOutput = (fd: number) => String(fstatSync(fd).dev) === id.dev
+  const frozen =
+    needed.find((each) => mountOf(realpathSync(existingPart(each)))?.device === device) ??
+    ([1, 2].some(isOutput) ? 'the output of this command' : undefined)
   if (frozen === undefined) return
   throw new RefusedError(`${path} is on the same file system as ${frozen}, which may not stand still`, {
     hint: 'there is no option to do it all the same: who would undo it?',
@@ -86,12 +118,22 @@ function checkNotNeeded({ path, device }: Place, state: string): void {
 /** @param named by the config: files, or environment variables as $NAME */
 export function checkProduction(named: readonly string[]): void {
   const found = [...MARKERS, ...named].find((marker) =>
-    marker.startsWith('$') ? (process.env[marker.slice(1)] ?? '') !== '' : existsSync(marker),
+    marker.startsWith('$') ? (process.env[marker.slice(1)] ?? '') !== '' : mayBeThere(marker),
   )
   if (found !== undefined) {
     throw new RefusedError(`this host is marked as one in production: ${found}`, {
       hint: 'drills are for staging; there is no option to do one here',
     })
+  }
+}
+
+/** What we may not look at may be there. */
+function mayBeThere(file: string): boolean {
+  try {
+    lstatSync(file)
+    return true
+  } catch (error) {
+    return !['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
   }
 }
 

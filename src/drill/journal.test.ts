@@ -100,6 +100,21 @@ test('a line that was changed is no less damage than one that is gone', async ()
   expect(readJournal(state)?.damage).toHaveLength(1)
 })
 
+test('a line that is no object is damage, and the others are read', async () => {
+  await filled()
+  appendFileSync(file('saved.jsonl'), 'null\n')
+  expect(readJournal(state)).toMatchObject({
+    saved: things(10),
+    damage: [expect.stringMatching(/saved.jsonl/)],
+  })
+})
+
+test('with armed.json gone, what was saved may have been changed', async () => {
+  await filled()
+  rmSync(file('armed.json'))
+  expect(readJournal(state)).toMatchObject({ plan, armed: true, saved: things(10), damage: [] })
+})
+
 test.each(['plan.json', 'armed.json'])('with %s cut, the plan is in the other', async (name) => {
   await filled()
   truncateSync(file(name), Math.floor(readFileSync(file(name)).length / 2))

@@ -7,7 +7,7 @@
  *     STATE/active/armed.json    how many lines there are, and their SHA-256; the plan once more
  *
  * Each file is written once, synced, and so is its directory, before the next begins; the first change of the host comes
- * after all three. So a journal without armed.json has nothing to undo, and one that somebody cut shows it.
+ * after all three. So one that somebody cut shows it, and where armed.json is missing there is most likely nothing to undo.
  */
 import { createHash } from 'node:crypto'
 import {
@@ -205,19 +205,20 @@ export function readJournal(state: string): JournalContent | undefined {
   const armedFile = readJson<ArmedFile>(directory, 'armed.json')
   const head = planFile ?? armedFile
   const { saved, digest, broken } = readSaved(path.join(directory, 'saved.jsonl'))
-  const armed = isThere(path.join(directory, 'armed.json'))
+  const isArmed = isThere(path.join(directory, 'armed.json'))
   const damage = [
     ...(isThere(path.join(directory, 'plan.json')) && planFile === undefined ? ['plan.json is damaged'] : []),
-    ...(armed && planFile === undefined && !isThere(path.join(directory, 'plan.json'))
+    ...(isArmed && planFile === undefined && !isThere(path.join(directory, 'plan.json'))
       ? ['plan.json is gone']
       : []),
-    ...(armed && armedFile === undefined ? ['armed.json is damaged'] : []),
+    ...(isArmed && armedFile === undefined ? ['armed.json is damaged'] : []),
     ...(armedFile !== undefined && armedFile.sha256 !== digest
       ? [`saved.jsonl is damaged: ${saved.length} of ${armedFile.lines} lines can be read`]
       : []),
-    ...(armed && armedFile === undefined && broken ? ['saved.jsonl is damaged'] : []),
+    ...(isArmed && armedFile === undefined && broken ? ['saved.jsonl is damaged'] : []),
   ]
-  return { plan: head?.plan, watchdog: head?.watchdog, saved, armed, damage }
+  // what was saved may have been changed, should armed.json have been lost; where it was not, an undo changes nothing
+  return { plan: head?.plan, watchdog: head?.watchdog, saved, armed: isArmed || saved.length > 0, damage }
 }
 
 /** The journal of a drill of which nothing has to be undone any more goes, what makes it armed first. */
@@ -242,9 +243,13 @@ function readSaved(file: string): { saved: Saved[]; digest: string; broken: bool
   const lines = text.split('\n')
   // what has no newline was cut off while it was written, or later
   const rest = lines.pop()
-  const saved = lines.map((line) => parse<Saved>(line)).filter((each) => each !== undefined)
+  const saved = lines.map((line) => parse<Saved | null>(line)).filter((each) => isObject(each))
   const digest = createHash('sha256').update(text).digest('hex')
   return { saved, digest, broken: rest !== '' || saved.length < lines.length }
+}
+
+function isObject(value: unknown): value is Saved {
+  return typeof value === 'object' && value !== null
 }
 
 function readJson<T>(directory: string, name: string): T | undefined {

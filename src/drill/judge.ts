@@ -37,6 +37,12 @@ export function judgeRound(record: RoundRecord): RoundVerdict {
   if (record.ending.without) return judged('error', `${record.ending.why}; it was undone from the journal`)
   if (violations.length > 0) return judged('failed')
   if (record.aborted !== undefined) return judged('inconclusive', `ended early: ${record.aborted}`)
+  const silent = record.expectations.find(
+    ({ during }, probe) =>
+      during === 'pass' && !record.samples.some((each) => each.probe === probe && each.phase === 'during'),
+  )
+  if (silent !== undefined)
+    return judged('inconclusive', `'${silent.name}' gave no answer while the fault was on, and has to pass`)
   if (Object.values(evidence).every(({ probe }) => probe === 0)) {
     return judged('inconclusive', `no evidence that the fault was there: ${unseen(record)}`)
   }

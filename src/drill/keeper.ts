@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { COMMAND_PATH } from '../sandbox/command.js'
+import { wasUndone } from './audit.js'
 import { RefusedError, UndoError } from './errors.js'
 import type { Undone } from './faults/fault.js'
 import { FAULTS } from './faults/index.js'
@@ -101,11 +102,17 @@ export function startWatchdog(plan: DrillPlan, state: string): Keeper {
   child.on('close', async () => {
     clearTimeout(patience)
     if (undone.settled) return
-    const last = stderr.trim().split('\n').at(-1) ?? ''
+    const lines = stderr.trim().split('\n')
+    const last = lines.find((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1) ?? ''
     undoing.resolve(why)
     if (!armed && last !== '') return fail(new RefusedError(`the watchdog could not be started: ${last}`))
     try {
       const outcome = await undoActive(state, plan.id)
+      if (outcome === undefined && armed && !wasUndone(state, plan)) {
+        throw new UndoError(`${why}, and its journal is gone: nothing could be undone`, {
+          hint: "see docs/drills.md, 'By hand'",
+        })
+      }
       const { detail, left, failed } = outcome ?? { detail: 'nothing was left to undo', left: [], failed: [] }
       injected.reject(new RefusedError(`${why} before the fault was on; ${detail}`))
       undone.resolve({ detail, left, failed, why, direct, without: true })
@@ -133,7 +140,9 @@ function marked(plan: DrillPlan): Record<string, string> {
 /** As root, with no more than the fault needs; what is not there to be kept is left out. */
 function withoutPrivileges({ fault }: DrillPlan, argv: readonly string[]): readonly string[] {
   if (process.geteuid?.() !== 0) return argv
-  const kept = FAULTS[fault].capabilities.map((name) => `,+${name}`).join('')
+  // to read its own program, which may lie where root comes by that alone
+  const capabilities = ['dac_read_search', ...FAULTS[fault].capabilities]
+  const kept = capabilities.map((name) => `,+${name}`).join('')
   return ['setpriv', '--inh-caps=-all', `--bounding-set=-all${kept}`, ...argv]
 }
 

@@ -1,7 +1,7 @@
 /** Whatever is killed, and whenever: the host is as it was, at once or after `drill undo`. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -103,6 +103,8 @@ describe.skipIf(NO_GROUND !== undefined)(`kills (${NO_GROUND ?? 'root'})`, () =>
       expect(stderr).not.toMatch(/TypeError|undefined|Cannot read/)
     }
     writeFileSync(saved, content)
+    // as if it had never been armed
+    rmSync(path.join(activeDirectory(ground.state), 'armed.json'))
     const { exitCode, stderr } = await undo()
     expect(exitCode, stderr).toBe(0)
     expect(host()).toEqual(whole)

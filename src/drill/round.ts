@@ -62,6 +62,7 @@ export async function runRound(settings: RoundSettings): Promise<RoundRecord> {
     const before = (await witness?.testify(WITNESS_PATIENCE_MS)) ?? []
     checkWitness(before, plan)
     const observedBefore = observe()
+    await checkLimits(settings)
     await asker.steady()
     signal.throwIfAborted()
     attached = await attach(settings, fault)
@@ -152,6 +153,12 @@ function seenIn(
   return Object.fromEntries(
     [...new Set(seen)].map((sign) => [sign, seen.filter((each) => each === sign).length]),
   )
+}
+
+/** @throws RefusedError where the limits would end the drill at once */
+async function checkLimits({ plan, state, limits, probeTimeoutMs }: RoundSettings): Promise<void> {
+  const reason = await reasonToEnd(limits, { place: plan.place, state }, probeTimeoutMs)
+  if (reason !== undefined) throw new RefusedError(`${reason}, before the drill already`)
 }
 
 /** Ends a drill before its time where its limits say so. @returns why, in words; undefined where they did not */

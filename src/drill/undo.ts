@@ -6,7 +6,7 @@ import { forgetTrace } from './call-trace.js'
 import { UndoError } from './errors.js'
 import type { Undone } from './faults/fault.js'
 import { FAULTS } from './faults/index.js'
-import { bootId, isRunning, sessionMembers } from './host/processes.js'
+import { bootId, isNamespaceGone, isRunning, sessionMembers } from './host/processes.js'
 import { activeDirectory, type JournalContent, readJournal, removeJournal } from './journal.js'
 import { type DrillPlan, drillMark } from './plan.js'
 
@@ -55,7 +55,7 @@ export async function undoJournal(state: string, found: JournalContent): Promise
   const { plan, watchdog, saved, armed, damage } = found
   if (watchdog !== undefined) forgetTrace(watchdog)
   if (!armed && damage.length === 0) {
-    removeJournal(state)
+    forget(state)
     return plan && { plan, detail: 'nothing had been changed yet', left: [], failed: [] }
   }
   if (plan === undefined) throw damaged(state, damage, undefined)
@@ -71,8 +71,20 @@ export async function undoJournal(state: string, found: JournalContent): Promise
     throw damaged(state, damage, undone)
   }
   audit(state, plan, 'undone', undone.detail)
-  removeJournal(state)
+  forget(state)
   return { plan, ...undone }
+}
+
+/** @throws UndoError where the journal stays, of which nothing is left to be undone */
+function forget(state: string): void {
+  try {
+    removeJournal(state)
+  } catch (error) {
+    throw new UndoError(`all is undone, and its journal cannot be removed: ${(error as Error).message}`, {
+      hint: `no drill begins as long as it is there; remove it: rm -r ${activeDirectory(state)}`,
+      cause: error,
+    })
+  }
 }
 
 async function attempt(plan: DrillPlan, saved: JournalContent['saved']): Promise<Undone> {
@@ -91,11 +103,15 @@ function damaged(state: string, damage: readonly string[], undone: Undone | unde
   })
 }
 
-/** Whether the watchdog of a journal is at work. `elsewhere`: that can only be told in another pid namespace. */
+/**
+ * Whether the watchdog of a journal is at work. `elsewhere`: that can only be told in another pid namespace, as long as
+ * that is there.
+ */
 export function watchdogState({ watchdog, plan }: JournalContent): 'there' | 'gone' | 'elsewhere' {
   if (watchdog === undefined || (plan !== undefined && plan.bootId !== bootId())) return 'gone'
   const [pid = '', start = '', namespace] = watchdog.split('.')
-  if (namespace !== ownerName()?.split('.')[2]) return 'elsewhere'
+  if (namespace !== ownerName()?.split('.')[2])
+    return namespace !== undefined && isNamespaceGone(namespace) ? 'gone' : 'elsewhere'
   return isRunning({ pid: Number(pid), start }) ? 'there' : 'gone'
 }
 
@@ -104,7 +120,7 @@ async function endWatchdog(found: JournalContent): Promise<void> {
     throw new UndoError(
       'the drill was begun in another pid namespace, and its watchdog may be at work there',
       {
-        hint: 'undo it where it was begun: in that container, or on the host itself',
+        hint: 'undo it where it was begun, in that container; once that has ended, on the host itself',
       },
     )
   }

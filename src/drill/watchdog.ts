@@ -8,10 +8,10 @@ import { ChaosError } from '../errors.js'
 import { ownerName } from '../sandbox/owner.js'
 import { audit } from './audit.js'
 import { traceCalls } from './call-trace.js'
-import { UndoError } from './errors.js'
+import { UndoError, UntouchedError } from './errors.js'
 import type { Injected } from './faults/fault.js'
 import { FAULTS } from './faults/index.js'
-import { Journal, openState, readJournal } from './journal.js'
+import { Journal, openState, removeJournal } from './journal.js'
 import type { WatchdogNews, WatchdogOrder } from './messages.js'
 import { undoJournal } from './undo.js'
 
@@ -45,7 +45,8 @@ lines.once('line', (first) => {
 async function drill({ plan, state }: WatchdogOrder): Promise<void> {
   const fault = FAULTS[plan.fault]
   openState(state)
-  const journal = Journal.begin(state, { plan, watchdog: ownerName()! })
+  const watchdog = ownerName()!
+  const journal = Journal.begin(state, { plan, watchdog })
   const saved = await journal.save(fault.save(plan))
   tell({ is: 'armed', things: saved.length })
   audit(state, plan, 'armed', `${saved.length} things saved`)
@@ -60,15 +61,26 @@ async function drill({ plan, state }: WatchdogOrder): Promise<void> {
   } catch (error) {
     broken = error
   }
+  if (broken instanceof UntouchedError) {
+    removeJournal(state)
+    throw broken
+  }
   const direct = (await trace?.end().catch(() => undefined)) ?? {}
   const why = broken instanceof Error ? broken.message : String(stop.signal.reason ?? 'the time is up')
   tell({ is: 'undoing', why, direct })
   await injected?.release?.().catch((error) => {
     broken ??= error
   })
-  const { detail, left, failed } = (await undoJournal(state, readJournal(state)!))!
+  // by what is known here: the journal may be gone, or not be ours any more
+  const known = { plan, watchdog, saved, armed: true, damage: [] }
+  const { detail, left, failed } = (await undoJournal(state, known).catch(asUndoError))!
   if (broken !== undefined) throw broken
   tell({ is: 'undone', detail, left, failed })
+}
+
+function asUndoError(error: unknown): never {
+  if (error instanceof UndoError) throw error
+  throw new UndoError(`not everything could be put back: ${(error as Error).message}`, { cause: error })
 }
 
 function timeOrStop(milliseconds: number): Promise<void> {

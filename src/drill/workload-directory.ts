@@ -18,7 +18,7 @@ import {
 } from 'node:fs'
 import path from 'node:path'
 import { isAlive, ownerName } from '../sandbox/owner.js'
-import { RefusedError } from './errors.js'
+import { RefusedError, UndoError } from './errors.js'
 import { isGone, openAt, pathOf, statOf, syncDirectory } from './host/files.js'
 import { placeOf, withPlace } from './host/place.js'
 import type { Credentials } from './host/processes.js'
@@ -86,11 +86,20 @@ function noteFile(state: string): string {
 }
 
 function readNote(state: string): Note | undefined {
+  let text: string
   try {
-    return JSON.parse(readFileSync(noteFile(state), 'utf8')) as Note
+    text = readFileSync(noteFile(state), 'utf8')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
+  }
+  try {
+    return JSON.parse(text) as Note
+  } catch (cause) {
+    throw new UndoError(`${noteFile(state)} is damaged: where a workload was cannot be told`, {
+      hint: 'look for .lightning-chaos-workload-* where a drill was, remove it, and then that file',
+      cause,
+    })
   }
 }
 

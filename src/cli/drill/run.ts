@@ -239,7 +239,11 @@ async function confirm({ err }: Screen): Promise<void> {
 
 /** The command that does it again, and does not write over the reports of what it repeats. */
 function again(): string {
-  return `npx lightning-chaos ${quoteCommandLine(withoutReports(process.argv.slice(2)))}`
+  return `npx lightning-chaos ${quoteCommandLine(withoutReports(process.argv.slice(2)).map(withoutPassword))}`
+}
+
+function withoutPassword(arg: string): string {
+  return arg.replace(/(\w+:\/\/[^:@/\s]*:)[^@/\s]+@/, '$1…@')
 }
 
 function withoutReports(args: readonly string[]): string[] {

@@ -5,6 +5,12 @@ import { leftWorkload } from '../../drill/workload-directory.js'
 import { visible } from '../../report/words.js'
 import type { Screen } from '../screen.js'
 
+const WATCHDOG = {
+  there: 'is there, and undoes it when its time is up',
+  gone: 'is gone: lightning-chaos drill undo',
+  elsewhere: 'was started in another pid namespace, and can only be seen there',
+} as const
+
 /** @returns whether one is active */
 export async function drillStatus(
   { state: named, json }: { readonly state?: string; readonly json?: true },
@@ -15,10 +21,12 @@ export async function drillStatus(
   const found = readJournal(state)
   const { plan, saved = [], armed = false, damage = [] } = found ?? {}
   const left = leftWorkload(state)
-  const hasWatchdog = found !== undefined && watchdogState(found) !== 'gone'
+  const watchdog = found === undefined ? 'gone' : watchdogState(found)
   if (json) {
     const active =
-      found === undefined ? [] : [{ plan, armed, watchdog: hasWatchdog, things: saved.length, damage }]
+      found === undefined
+        ? []
+        : [{ plan, armed, watchdog: watchdog !== 'gone', things: saved.length, damage }]
     const workload = left === undefined ? {} : { leftWorkload: left }
     out.write(`${JSON.stringify({ schema: 1, active, ...workload }, null, 2)}\n`)
     return found !== undefined
@@ -35,10 +43,6 @@ export async function drillStatus(
   )
   out.write(`  journal    ${activeDirectory(state)}, ${saved.length} things saved\n`)
   for (const each of damage) out.write(`  damaged    ${each}\n`)
-  out.write(
-    hasWatchdog
-      ? '  watchdog   is there, and undoes it when its time is up\n'
-      : '  watchdog   is gone: lightning-chaos drill undo\n',
-  )
+  out.write(`  watchdog   ${WATCHDOG[watchdog]}\n`)
   return true
 }

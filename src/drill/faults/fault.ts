@@ -1,8 +1,12 @@
 /** What a fault of a live host is. Each file of this room defines one; index.ts lists them. */
 import { readFileSync } from 'node:fs'
 import { HostError } from '../../errors.js'
+import { formatSize } from '../../scenario/size.js'
+import { RefusedError } from '../errors.js'
+import { mounts } from '../host/mounts.js'
+import { placeOf } from '../host/place.js'
 import type { Saved } from '../journal.js'
-import type { DrillPlan } from '../plan.js'
+import type { DrillPlan, FaultName } from '../plan.js'
 
 /** Evidence that needs no witness: what the kernel says of a process. */
 export interface Observation {
@@ -59,14 +63,36 @@ export interface Fault<S extends Saved = Saved> {
   observe?(plan: DrillPlan): Observation | undefined
 }
 
-/** capabilities(7): the bit of CAP_SYS_ADMIN. */
-const CAP_SYS_ADMIN = 21n
+/** capabilities(7): their bits. */
+const CAPABILITIES = { CAP_LINUX_IMMUTABLE: 9n, CAP_SYS_ADMIN: 21n } as const
 
-/** @throws HostError where we may neither mount nor freeze: what cannot be done could not be undone */
-export function needSysAdmin(what: string): void {
+/** @throws HostError where we do not have it: what cannot be done could not be undone */
+export function needCapability(name: keyof typeof CAPABILITIES, fault: FaultName): void {
   const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0'
-  if (((BigInt(`0x${effective}`) >> CAP_SYS_ADMIN) & 1n) === 1n) return
-  throw new HostError(`drill ${what} needs CAP_SYS_ADMIN`, { hint: 'call it as root, by sudo' })
+  if (((BigInt(`0x${effective}`) >> CAPABILITIES[name]) & 1n) === 1n) return
+  throw new HostError(`drill ${fault} needs ${name}`, { hint: 'call it as root, by sudo' })
+}
+
+/** @throws RefusedError where something is mounted below the place, which a mount over it would hide */
+export function checkNothingMountedBelow(plan: DrillPlan): void {
+  const { path } = placeOf(plan)
+  const below = mounts().find(({ point }) => point.startsWith(`${path}/`))
+  if (below === undefined) return
+  throw new RefusedError(`${below.point} is a mount of its own, which ${plan.fault} would hide`, {
+    hint: 'name that directory, or one without mounts below it',
+  })
+}
+
+/** @throws HostError where a file system in memory would take more than half of what is left of that */
+export function checkMemory({ place }: DrillPlan, bytes: number): void {
+  if (place?.type !== 'tmpfs') return
+  const available =
+    Number(/^MemAvailable:\s+(\d+) kB/m.exec(readFileSync('/proc/meminfo', 'latin1'))?.[1]) * 1024
+  if (bytes <= available / 2) return
+  throw new HostError(
+    `${place.mountPoint} is in memory, and would take ${formatSize(bytes)} of the ${formatSize(available)} that are left`,
+    { hint: 'mount one with a limit: mount -o remount,size=64m' },
+  )
 }
 
 /** Most things that are named one by one. */

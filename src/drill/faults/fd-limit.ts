@@ -1,7 +1,7 @@
 /** A process that can open nothing more: its soft RLIMIT_NOFILE is lowered to what it has open (prlimit(2)). */
 import { readdirSync, readFileSync } from 'node:fs'
 import { CommandError, command } from '../../sandbox/command.js'
-import { credentialsOf, isRunning, type ProcessId } from '../host/processes.js'
+import { credentialsOf, descendants, isRunning, type ProcessId } from '../host/processes.js'
 import type { PlannedProcess } from '../plan.js'
 import { type Fault, Told } from './fault.js'
 import { checkProcesses, checkRights, named } from './process.js'
@@ -24,7 +24,7 @@ export const fdLimit: Fault<Limited> = {
       does: all.map(
         (each) => `lowers the limit of open files of ${named([each])} from ${each.from} to ${each.to}`,
       ),
-      undoes: ['raises it again, where it is still what was set'],
+      undoes: ['raises it again, where it is still what was set; of what they started meanwhile, too'],
     }
   },
   *save(plan) {
@@ -52,6 +52,10 @@ export const fdLimit: Fault<Limited> = {
       } else if (now !== each.from)
         left.add(`${named([each])}: somebody set its limit to ${now}, it was ${each.from}`)
     }
+    for (const { child, from } of heirs(saved)) {
+      await setSoftLimit(child, from)
+      raised += 1
+    }
     return { detail: `the limits of ${raised} processes raised again`, left: left.lines, failed: [] }
   },
   /** A new descriptor gets the lowest number that is not in use, which has to be below the limit: getrlimit(2). */
@@ -68,6 +72,15 @@ export const fdLimit: Fault<Limited> = {
   },
 }
 
+/** What was started by a process while its limit was low, or by such a child, and has that limit still: fork(2). */
+function heirs(saved: readonly Limited[]): { readonly child: ProcessId; readonly from: string }[] {
+  const known = new Set(saved.map(({ pid }) => pid))
+  return descendants(known).flatMap(({ ancestor, ...child }) => {
+    const { from, to } = saved.find(({ pid }) => pid === ancestor)!
+    return from !== to && softLimit(child.pid) === to ? [{ child, from }] : []
+  })
+}
+
 function lowestUnused(pid: number): number {
   const used = new Set(readdirSync(`/proc/${pid}/fd`).map(Number))
   for (let number = 0; ; number += 1) if (!used.has(number)) return number
@@ -75,7 +88,16 @@ function lowestUnused(pid: number): number {
 
 /** proc_pid_limits(5). */
 function softLimit(pid: number): string {
-  return /^Max open files\s+(\S+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'latin1'))?.[1] ?? 'unknown'
+  return /^Max open files\s+(\S+)/m.exec(limitsOf(pid))?.[1] ?? 'unknown'
+}
+
+function limitsOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/limits`, 'latin1')
+  } catch (error) {
+    if (!['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
+    return '' // it has just ended
+  }
 }
 
 /** For another user's process that takes CAP_SYS_RESOURCE, or being that user: some roots do not have the former. */

@@ -22,7 +22,7 @@ import {
 import { placeOf, withPlace } from '../host/place.js'
 import { bootId } from '../host/processes.js'
 import type { DrillPlan } from '../plan.js'
-import { type Fault, Told } from './fault.js'
+import { type Fault, needCapability, Told } from './fault.js'
 
 /** open(2): a descriptor for the place alone. */
 const O_PATH = 0o10000000
@@ -36,6 +36,7 @@ export const immutable: Fault<Entry> = {
   capabilities: ['linux_immutable', 'fowner', 'dac_read_search'],
   foresee(plan) {
     const { path, type } = placeOf(plan)
+    needCapability('CAP_LINUX_IMMUTABLE', 'immutable')
     const root = openPlace(path)
     try {
       const [answer] = immutability('get', [root])

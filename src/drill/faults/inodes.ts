@@ -13,12 +13,15 @@ import { setImmediate as breathe } from 'node:timers/promises'
 import { HostError } from '../../errors.js'
 import { isGone, openAt, pathOf, statOf } from '../host/files.js'
 import { placeOf, withPlace } from '../host/place.js'
-import { type Fault, Told } from './fault.js'
+import { checkMemory, type Fault, Told } from './fault.js'
 import { keep } from './keep.js'
 
 const FILES_AT_A_TIME = 500
 /** Somebody who waits for more would wait for an hour, and again for its undo. */
 const MOST_FILES = 20_000_000
+
+/** Bytes that the kernel needs for a file without content, about. */
+const INODE_IN_MEMORY = 1024
 
 interface Directory {
   /** In the place. Nobody else could have made it: it has the id of the drill. */
@@ -39,6 +42,7 @@ export const inodes: Fault<Directory> = {
     }
     if (ffree > MOST_FILES)
       throw new HostError(`${mountPoint} has ${ffree} free inodes, too many to use up in time`)
+    checkMemory(plan, (ffree - plan.leave) * INODE_IN_MEMORY)
     return {
       does: [
         `makes ${Math.max(0, ffree - plan.leave)} empty files, of ${ffree} free inodes of ${mountPoint} (${type})`,

@@ -1,6 +1,7 @@
 /** A tree whose write bits are gone: each mode is saved first, and put back where it is still the one that was set. */
 import { chmodSync, closeSync } from 'node:fs'
 import { setImmediate as breathe } from 'node:timers/promises'
+import { HostError } from '../../errors.js'
 import {
   Descent,
   type FileId,
@@ -21,6 +22,7 @@ import type { DrillPlan } from '../plan.js'
 import { type Fault, Told } from './fault.js'
 
 const WRITE_BITS = 0o222
+const SET_GROUP_ID = 0o2000
 const ENTRIES_AT_A_TIME = 500
 
 /** A file or directory. Owner and group stand here for the reader of the journal: chmod(2) leaves them alone. */
@@ -62,6 +64,7 @@ export const permissions: Fault<Entry> = {
       for (const { path, stat } of walk(root)) {
         if (!stat.isFile() && !stat.isDirectory()) continue
         const mode = Number(stat.mode) & 0o7777
+        checkGroup(plan, path, mode, Number(stat.gid))
         yield {
           name: nameToJson(path),
           ...fileId(stat),
@@ -115,6 +118,19 @@ export const permissions: Fault<Entry> = {
       failed: failed.lines,
     }
   },
+}
+
+/**
+ * chmod(2): whoever is not in the group of a file takes its set-group-ID bit away with each change, and cannot give it back.
+ * @throws HostError
+ */
+function checkGroup(plan: DrillPlan, path: Buffer, mode: number, gid: number): void {
+  if ((mode & SET_GROUP_ID) === 0 || process.geteuid?.() === 0) return
+  if (gid === process.getegid?.() || process.getgroups?.().includes(gid)) return
+  throw new HostError(
+    `${showEntry(plan, path)} has the set-group-ID bit of group ${gid}, which you are not in: it could not be given back`,
+    { hint: 'call it as root, by sudo' },
+  )
 }
 
 /** Hands over each entry with a descriptor of it; undefined where that very file is not there any more. */

@@ -4,16 +4,7 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import {
-  closeSync,
-  existsSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  rmdirSync,
-  rmSync,
-  statfsSync,
-} from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, rmdirSync, rmSync, statfsSync } from 'node:fs'
 import path from 'node:path'
 import { HostError, UsageError } from '../../errors.js'
 import { CommandError, command } from '../../sandbox/command.js'
@@ -21,12 +12,15 @@ import { formatSize } from '../../scenario/size.js'
 import { openPlace, procPath, walk } from '../host/files.js'
 import { mounts } from '../host/mounts.js'
 import { placeOf, withPlace } from '../host/place.js'
+import { existingPart } from '../journal.js'
 import type { DrillPlan, SmallVolume } from '../plan.js'
-import { type Fault, needSysAdmin } from './fault.js'
+import { checkNothingMountedBelow, type Fault, needCapability } from './fault.js'
 
 /** Of a volume, what its file system takes for itself at most: a part, and bytes. */
 const OVERHEAD = 0.15
 const LEAST = 4 * 1024 * 1024
+/** Of the file system that it lies on, what a volume may take of what is free. */
+const MOST_OF_ROOM = 0.8
 
 /** For the reader of the journal: the plan says it all. */
 type Saved = SmallVolume & { readonly path: string }
@@ -39,7 +33,8 @@ export const quotaVolume: Fault<Saved> = {
   foresee(plan) {
     const { path: at } = placeOf(plan)
     const { size, stop, start, directory } = volumeOf(plan)
-    needSysAdmin('quota-volume')
+    needCapability('CAP_SYS_ADMIN', 'quota-volume')
+    checkNothingMountedBelow(plan)
     const needed = bytesIn(at)
     if (size < LEAST || needed > size * (1 - OVERHEAD)) {
       throw new UsageError(
@@ -47,6 +42,13 @@ export const quotaVolume: Fault<Saved> = {
         {
           hint: `give it more: --size ${formatSize(Math.max(LEAST, Math.ceil(needed * 1.5)))}`,
         },
+      )
+    }
+    const room = freeIn(existingPart(path.dirname(directory)))
+    if (size > room * MOST_OF_ROOM) {
+      throw new UsageError(
+        `a volume of ${formatSize(size)} takes too much of the ${formatSize(room)} that are free in ${path.dirname(directory)}`,
+        { hint: 'give it less (--size), or another directory (--state)' },
       )
     }
     return {
@@ -73,9 +75,18 @@ export const quotaVolume: Fault<Saved> = {
     mkdirSync(directory, { mode: 0o700 })
     await call(stop)
     const steps = [
-      async () => makeImage(image, size),
+      () => makeImage(image, size),
       () =>
-        command('mkfs.ext4', '-q', '-F', '-m', '0', '-E', 'lazy_itable_init=0,lazy_journal_init=0', image),
+        command(
+          'mkfs.ext4',
+          '-q',
+          '-F',
+          '-m',
+          '0',
+          '-E',
+          'lazy_itable_init=0,lazy_journal_init=0,nodiscard',
+          image,
+        ),
       async () => mkdirSync(volume),
       () => command('mount', '-n', '-o', 'loop,nosuid,nodev', image, volume),
       async () => rmdirSync(path.join(volume, 'lost+found')),
@@ -145,13 +156,10 @@ function freeIn(at: string): number {
   return bavail * bsize
 }
 
-function makeImage(image: string, size: number): void {
-  const fd = openSync(image, 'wx', 0o600)
-  try {
-    ftruncateSync(fd, size)
-  } finally {
-    closeSync(fd)
-  }
+/** With all the room that it will ever need: what is written to the volume may not run out of it below. */
+async function makeImage(image: string, size: number): Promise<void> {
+  closeSync(openSync(image, 'wx', 0o600))
+  await command('fallocate', '--length', String(size), image)
 }
 
 async function unmount(at: string): Promise<void> {

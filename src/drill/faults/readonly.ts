@@ -11,7 +11,7 @@ import { type Mount, mounts } from '../host/mounts.js'
 import { placeOf, withPlace } from '../host/place.js'
 import { bootId } from '../host/processes.js'
 import type { DrillPlan } from '../plan.js'
-import { type Fault, needSysAdmin } from './fault.js'
+import { checkNothingMountedBelow, type Fault, needCapability } from './fault.js'
 
 interface Covered {
   /** Numbers of the mounts that were at that point before. */
@@ -24,7 +24,8 @@ export const readonly: Fault<Covered> = {
   capabilities: ['sys_admin', 'dac_read_search'],
   foresee(plan) {
     const { path: place } = placeOf(plan)
-    needSysAdmin('readonly')
+    needCapability('CAP_SYS_ADMIN', 'readonly')
+    checkNothingMountedBelow(plan)
     checkNamespaces(plan)
     return {
       does: [

@@ -1,5 +1,5 @@
 /** A disk that is slow for a service: the kernel lets its processes move only so many bytes a second (cgroups(7)). */
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HostError, UsageError } from '../../errors.js'
@@ -49,6 +49,7 @@ export const slow: Fault<Saved> = {
   takesWitness: true,
   foresee(plan) {
     const [{ version, directory, disk }] = [...this.save(plan)] as [Throttle]
+    checkMayWrite(version === 1 ? path.dirname(directory) : path.join(directory, 'io.max'))
     const { bytesPerSecond, operationsPerSecond } = rateOf(plan)
     const operations = operationsPerSecond === undefined ? '' : ` in ${operationsPerSecond} operations`
     return {
@@ -107,6 +108,18 @@ export const slow: Fault<Saved> = {
     if (throttle.version === 1) await removeGroup(throttle.directory)
     return { detail: `${throttle.directory} is throttled no more`, left: left.lines, failed: [] }
   },
+}
+
+/** @throws HostError */
+function checkMayWrite(file: string): void {
+  try {
+    accessSync(file, constants.W_OK)
+  } catch (cause) {
+    throw new HostError(`${file} may not be written: ${(cause as Error).message}`, {
+      hint: 'call it as root, by sudo',
+      cause,
+    })
+  }
 }
 
 function rateOf({ rate }: DrillPlan): Rate {

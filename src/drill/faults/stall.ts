@@ -1,12 +1,12 @@
 /** A file system that stands still: whoever writes waits, and cannot be killed, until it is thawed (fsfreeze(8)). */
-import { HostError } from '../../errors.js'
 import { CommandError, command } from '../../sandbox/command.js'
+import { UntouchedError } from '../errors.js'
 import { procPath } from '../host/files.js'
 import { placeOf, withPlace } from '../host/place.js'
 import { bootId } from '../host/processes.js'
 import type { DrillPlan } from '../plan.js'
 import { BLOCKED } from '../testimony.js'
-import { type Fault, needSysAdmin } from './fault.js'
+import { type Fault, needCapability } from './fault.js'
 
 interface Frozen {
   readonly mountPoint: string
@@ -18,7 +18,7 @@ export const stall: Fault<Frozen> = {
   capabilities: ['sys_admin', 'dac_read_search'],
   foresee(plan) {
     const { mountPoint, type } = placeOf(plan)
-    needSysAdmin('stall')
+    needCapability('CAP_SYS_ADMIN', 'stall')
     return {
       does: [
         `freezes ${mountPoint} (${type}): every write to it waits, and whoever waits cannot be killed (fsfreeze --freeze)`,
@@ -47,11 +47,17 @@ async function freeze(plan: DrillPlan, what: '--freeze' | '--unfreeze'): Promise
   })
 }
 
-/** @throws HostError where that kind of file system cannot be frozen (tmpfs), the error itself else */
+/** @throws UntouchedError where it cannot be frozen (tmpfs), or somebody else has frozen it; the error itself else */
 function explain(plan: DrillPlan, error: unknown): never {
-  if (!(error instanceof CommandError) || !/not supported/.test(error.stderr)) throw error
   const { mountPoint, type } = placeOf(plan)
-  throw new HostError(`${mountPoint} is ${type}, which cannot be frozen`, { cause: error })
+  const said = error instanceof CommandError ? error.stderr : ''
+  if (/not supported/.test(said)) {
+    throw new UntouchedError(`${mountPoint} is ${type}, which cannot be frozen`, { cause: error })
+  }
+  if (/busy/.test(said)) {
+    throw new UntouchedError(`${mountPoint} is frozen already, by somebody else`, { cause: error })
+  }
+  throw error
 }
 
 /** The kernel's answer for a file system that is not frozen: EINVAL. */

@@ -9,6 +9,7 @@ import {
   isSameFile,
   nameFromJson,
   nameToJson,
+  openAt,
   openPlace,
   openUnnamed,
   statOf,
@@ -30,6 +31,17 @@ const pathsBelow = (directory: string) => {
     closeSync(fd)
   }
 }
+
+test('a name that leads elsewhere is refused', () => {
+  const fd = openPlace(path.join(root, 'a'))
+  const descent = new Descent(fd)
+  for (const name of ['..', '../b', 'b/../..']) {
+    expect(() => descent.open(Buffer.from(name)), name).toThrow(/no name of a file/)
+  }
+  expect(() => openAt(fd, Buffer.from('b/file'))).toThrow(/no name of a file/)
+  descent.close()
+  closeSync(fd)
+})
 
 test('a link on the way is an error, and one at its end is itself', () => {
   symlinkSync('a', path.join(root, 'link'))

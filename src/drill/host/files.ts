@@ -6,6 +6,7 @@
  * Names are bytes: a file system knows no encoding.
  */
 import { type BigIntStats, closeSync, constants, fstatSync, fsyncSync, openSync, readdirSync } from 'node:fs'
+import { RefusedError } from '../errors.js'
 
 /** open(2): a descriptor for the place alone, which asks for no permission on the file. Node has no name for it. */
 const O_PATH = 0o10000000
@@ -13,6 +14,7 @@ const O_PATH = 0o10000000
 const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY
 
 const SLASH = Buffer.from('/')
+const PARENT = Buffer.from('..')
 
 /** Which file it is. Decimal numbers, as they do not fit into a double. */
 export interface FileId {
@@ -54,8 +56,14 @@ export function openPlace(path: string | Buffer, from?: number): number {
   return fd
 }
 
-/** Opens a name in the directory of a descriptor. */
+/**
+ * Opens a name in the directory of a descriptor.
+ * @throws RefusedError where it would lead elsewhere: names come from journals, too
+ */
 export function openAt(directory: number, name: Buffer): number {
+  if (name.includes(SLASH) || name.equals(PARENT)) {
+    throw new RefusedError(`'${showName(name)}' is no name of a file in a directory`)
+  }
   return openSync(pathOf(directory, name), O_PATH | constants.O_NOFOLLOW)
 }
 

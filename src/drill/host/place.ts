@@ -9,6 +9,7 @@ import { bootId } from './processes.js'
 
 /** @throws UsageError where there is no such directory */
 export function findPlace(named: string): Place {
+  if (named === '') throw new UsageError('--path is empty', { hint: 'name a directory' })
   let path: string
   try {
     path = realpathSync(named)

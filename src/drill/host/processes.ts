@@ -47,11 +47,37 @@ export function sessionMembers(session: number, variable: string): number[] {
   })
 }
 
+/** proc_ns.h: the number of the pid namespace in which every process of the host is seen. */
+const FIRST_PID_NAMESPACE = '4026531836'
+
+/** Whether a pid namespace has no process any more. Only the first one sees those of all others: else nobody can tell. */
+export function isNamespaceGone(namespace: string): boolean {
+  const of = (pid: number | 'self') => /\d+/.exec(follow(`/proc/${pid}/ns/pid`))?.[0]
+  return of('self') === FIRST_PID_NAMESPACE && pids().every((pid) => of(pid) !== namespace)
+}
+
 /** Our own process and every one above it. */
 export function lineage(): Set<number> {
   const found = new Set<number>()
   for (let pid = process.pid; pid > 0 && !found.has(pid); pid = processState(pid)?.parent ?? 0) found.add(pid)
   return found
+}
+
+/** Processes that some others have started, and those that these have, and so on; without those themselves. */
+export function descendants(ancestors: ReadonlySet<number>): (ProcessId & { readonly ancestor: number })[] {
+  const all = new Map(
+    pids()
+      .flatMap((pid) => processState(pid) ?? [])
+      .map((state) => [state.pid, state]),
+  )
+  const ancestorOf = (pid: number): number | undefined => {
+    const parent = all.get(pid)?.parent ?? 0
+    return parent === 0 || ancestors.has(parent) ? parent || undefined : ancestorOf(parent)
+  }
+  return [...all.values()].flatMap(({ pid, start }) => {
+    const ancestor = ancestors.has(pid) ? undefined : ancestorOf(pid)
+    return ancestor === undefined ? [] : [{ pid, start, ancestor }]
+  })
 }
 
 export interface Credentials {

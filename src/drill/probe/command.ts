@@ -1,8 +1,12 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { quoteCommandLine, splitCommandLine } from '../../target/command-line.js'
 import type { Probe } from './probe.js'
 
 const MOST_OUTPUT = 4096
+/** For what it said before it ended. */
+const LAST_WORDS_MS = 100
 
 /** A command that exits with 0 where the service works. It is ended with everything that it started when it takes too long. */
 export function commandProbe(line: string): Probe {
@@ -23,9 +27,13 @@ export function commandProbe(line: string): Probe {
         const settle = (answer: string | undefined) => {
           clearTimeout(timer)
           resolve(answer)
+          // what it started and left running may hold them for ever
+          child.stdout.destroy()
+          child.stderr.destroy()
         }
         child.on('error', (error) => settle(error.message))
-        child.on('exit', (code, signal) => {
+        child.on('exit', async (code, signal) => {
+          await Promise.race([once(child, 'close'), sleep(LAST_WORDS_MS)])
           const said = output.trim().split('\n').at(-1) ?? ''
           settle(code === 0 ? undefined : `${signal ?? `exit ${code}`}${said === '' ? '' : `: ${said}`}`)
         })
