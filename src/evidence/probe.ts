@@ -15,6 +15,7 @@ const ERRNO_BY_TEXT: readonly (readonly [text: string, errno: string])[] = [
   ['Operation not permitted', 'EPERM'],
   ['Read-only file system', 'EROFS'],
   ['Input/output error', 'EIO'],
+  ['Too many open files', 'EMFILE'],
 ]
 
 /** Wraps a command so that it runs as the target. */
@@ -27,10 +28,10 @@ async function errnoOf(argv: readonly string[]): Promise<string | undefined> {
     await command(file!, ...args)
     return undefined
   } catch (error) {
-    // only dd's own words count: setpriv or unshare in front of it may fail for reasons of their own
+    // only its own words count: setpriv or unshare in front of it may fail for reasons of their own
     const known =
       error instanceof CommandError &&
-      ERRNO_BY_TEXT.find(([text]) => new RegExp(`^dd: .*: ${text}$`, 'm').test(error.stderr))
+      ERRNO_BY_TEXT.find(([text]) => new RegExp(`^(dd|comm): .*: ${text}$`, 'm').test(error.stderr))
     if (!known) throw error
     return known[1]
   }
@@ -78,6 +79,12 @@ export async function probeOpen(asTarget: AsTarget, file: string): Promise<Probe
   return errno === undefined
     ? undefined
     : { errno, detail: `opening ${path.basename(file)} for writing, as the target` }
+}
+
+/** Opens two files at a time where a third descriptor beside the standard ones is not to be had. */
+export async function probeOpenTwo(asTarget: AsTarget): Promise<ProbeResult | undefined> {
+  const errno = await errnoOf(asTarget(['prlimit', '--nofile=4:', 'comm', '/dev/null', '/dev/null']))
+  return errno === undefined ? undefined : { errno, detail: 'opening one file more than that, as the target' }
 }
 
 async function probeNewFile(

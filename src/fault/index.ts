@@ -12,7 +12,7 @@ import {
   spaceError,
   tornWrite,
 } from './glass.js'
-import { fileSize, qgroup } from './limits.js'
+import { descriptors, fileSize, qgroup } from './limits.js'
 import { chmod, chown, immutable } from './permissions.js'
 import { fsError, readOnlyMount } from './read-only.js'
 
@@ -21,6 +21,7 @@ export const FAULTS: readonly [FaultKind, ...FaultKind[]] = [
   ballast,
   inodes,
   fileSize,
+  descriptors,
   qgroup,
   thin,
   chmod,

@@ -1,8 +1,8 @@
-/** Faults that leave no room for the target alone: a limit of its process, and a quota of its directory. */
-import { existsSync } from 'node:fs'
+/** Faults that are about the target alone: limits of its process, and a quota of its directory. */
+import { existsSync, readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { InternalError } from '../errors.js'
-import { probeWrite } from '../evidence/probe.js'
+import { probeOpenTwo, probeWrite } from '../evidence/probe.js'
 import { command } from '../sandbox/command.js'
 import type { FaultKind, FaultWorld } from './fault.js'
 import { walk } from './tree.js'
@@ -27,13 +27,11 @@ export const fileSize: FaultKind = {
     if (pid === undefined)
       throw new InternalError('file-size limits a running process, and no target is running')
     const limit = Number(parameters.limit) || (await largestFile(world.volume.data)) + Number(parameters.room)
-    await setFileSize(world, pid, String(limit))
+    await setLimit(world, pid, 'fsize', String(limit))
     return {
       detail: `no file may grow beyond ${limit} bytes`,
       async probe() {
-        if (!existsSync(`/proc/${pid}`)) return undefined
-        const inForce = /^Max file size\s+(\d+)/m.exec(await readFile(`/proc/${pid}/limits`, 'latin1'))?.[1]
-        if (inForce !== String(limit)) return undefined
+        if ((await limitOf(pid, 'Max file size')) !== String(limit)) return undefined
         const before = ['prlimit', `--fsize=${Math.min(limit, 4096)}:`, 'env', '--ignore-signal=XFSZ']
         const result = await probeWrite(world.asTarget, world.volume.probes, before)
         return (
@@ -42,17 +40,75 @@ export const fileSize: FaultKind = {
       },
       async heal() {
         if (!existsSync(`/proc/${pid}`)) return 'the limit went with the process that had it'
-        await setFileSize(world, pid, 'unlimited')
+        await setLimit(world, pid, 'fsize', 'unlimited')
         return 'the limit lifted'
       },
     }
   },
 }
 
+export const descriptors: FaultKind = {
+  kind: 'descriptors',
+  title: 'RLIMIT_NOFILE of the running process: no file can be opened any more',
+  // whatever needs a file fails, and what was begun with one may not be finished
+  family: 'io',
+  errnos: ['EMFILE'],
+  refusals: ['too-many-files', 'read-only'],
+  needs: ['prlimit'],
+  parameters: {
+    leave: { type: 'count', default: 0, about: 'How many files it may still open at a time' },
+  },
+  async inject(world, parameters) {
+    const pid = world.targetPid
+    if (pid === undefined)
+      throw new InternalError('descriptors limits a running process, and no target is running')
+    const before = await limitOf(pid, 'Max open files')
+    const limit = String(numberAfter(openIn(pid), Number(parameters.leave)))
+    await setLimit(world, pid, 'nofile', limit)
+    return {
+      detail: `${parameters.leave} more files may be open at a time`,
+      stopsReads: true,
+      async probe() {
+        if ((await limitOf(pid, 'Max open files')) !== limit) return undefined
+        const result = await probeOpenTwo(world.asTarget)
+        return (
+          result && { ...result, detail: `${result.detail}, with the limit that /proc/${pid}/limits shows` }
+        )
+      },
+      async heal() {
+        if (!existsSync(`/proc/${pid}`)) return 'the limit went with the process that had it'
+        await setLimit(world, pid, 'nofile', before ?? 'unlimited')
+        return 'the limit is what it was'
+      },
+    }
+  },
+}
+
+/** Numbers of the descriptors that a process has. */
+function openIn(pid: number): ReadonlySet<number> {
+  return new Set(readdirSync(`/proc/${pid}/fd`).map(Number))
+}
+
+/** @returns the limit under which so many numbers are free: a new descriptor gets the lowest (open(2)) */
+function numberAfter(taken: ReadonlySet<number>, leave: number): number {
+  for (let number = 0, free = 0; ; number++) {
+    if (taken.has(number)) continue
+    if (free === leave) return number
+    free += 1
+  }
+}
+
 /** prlimit(2) on another process wants the same user, so it runs as the target. Only the soft limit moves. */
-async function setFileSize(world: FaultWorld, pid: number, limit: string): Promise<void> {
-  const [file, ...args] = world.asTarget(['prlimit', '--pid', String(pid), `--fsize=${limit}:`])
+async function setLimit(world: FaultWorld, pid: number, what: 'fsize' | 'nofile', limit: string) {
+  const [file, ...args] = world.asTarget(['prlimit', '--pid', String(pid), `--${what}=${limit}:`])
   await command(file!, ...args)
+}
+
+/** The soft limit; undefined where the process has ended. */
+async function limitOf(pid: number, name: 'Max file size' | 'Max open files'): Promise<string | undefined> {
+  if (!existsSync(`/proc/${pid}`)) return undefined
+  const limits = await readFile(`/proc/${pid}/limits`, 'latin1')
+  return new RegExp(`^${name}\\s+(\\w+)`, 'm').exec(limits)?.[1]
 }
 
 async function largestFile(directory: string): Promise<number> {

@@ -12,6 +12,7 @@ const scenario = scenarioSchema.parse({
   workload: { keys: 10, sizes: { fixed: 100 }, mix: { put: 3, delete: 0, batch: 0, get: 1, scan: 0 } },
   timeline: [
     { do: 'run', operations: 5, mix: { put: 2, delete: 0, batch: 1, get: 0, scan: 0 }, until: 'refused' },
+    { do: 'run', operations: 6, beside: 'compaction' },
     {
       do: 'repeat',
       times: 3,
@@ -45,6 +46,7 @@ describe('a scenario in words', () => {
     const lines = describeTimeline(scenario)
     expect(lines).toEqual([
       'run 5 operations, fewer once one was refused (put 66.7%, batch 33.3%)',
+      'run 6 operations beside one compaction after the other',
       '3 times:',
       expect.stringMatching(/^ {2}inject ballast \(.*leave 4 KiB.*\): ./),
       '  write one value, a byte longer each time',

@@ -64,8 +64,9 @@ export function describeStep(step: FlatStep): string {
   switch (step.do) {
     case 'run': {
       const until = step.until === undefined ? '' : ', fewer once one was refused'
+      const beside = step.beside === undefined ? '' : ` beside one ${step.beside} after the other`
       const mix = step.mix === undefined ? '' : ` (${describeMix(step.mix)})`
-      return `run ${step.operations} operations${until}${mix}`
+      return `run ${step.operations} operations${beside}${until}${mix}`
     }
     case 'deletes':
       return `delete ${step.keys} keys`

@@ -92,6 +92,10 @@ const run = z
       .enum(['refused'])
       .optional()
       .describe('End early, a few operations after the first refused write'),
+    beside: z
+      .enum(['compaction'])
+      .optional()
+      .describe('What the target is asked for meanwhile, again and again'),
     mix: mix.optional(),
   })
   .describe('Run operations of the workload')

@@ -216,14 +216,22 @@ class TrialRun {
     if (this.#healed !== undefined) this.#recorder.record({ type: 'phase', phase: 'restarted' })
   }
 
-  async #run({ operations, mix, until }: Extract<FlatStep, { do: 'run' }>): Promise<void> {
+  async #run({ operations, mix, until, beside }: Extract<FlatStep, { do: 'run' }>): Promise<void> {
     const target = this.#session.open
     if (target === undefined) return
-    await this.#driver.run(target, {
+    let isOver = false
+    const compacting = async () => {
+      for (let goesOn = beside === 'compaction' && this.#session.supports('compact'); goesOn; ) {
+        const { type } = await this.#driver.perform(target, RUNNER, { f: 'compact' })
+        goesOn = type === 'ok' && !isOver
+      }
+    }
+    const running = this.#driver.run(target, {
       operations,
       mix: this.#session.supported(mix ?? this.#trial.scenario.workload.mix),
       untilRefused: until === 'refused',
     })
+    await Promise.all([running.finally(() => (isOver = true)), compacting()])
   }
 
   #kill({ during }: Extract<FlatStep, { do: 'kill' }>): Promise<void> {
