@@ -130,13 +130,20 @@ export function removeLeftover(path: string): boolean {
 
 const ATTEMPTS = 5
 
-/** Reads what somebody else may compact meanwhile, who removes a file between the listing and the opening: once more, then. */
-export async function withoutLock<T>(read: () => Promise<T>): Promise<T> {
+/**
+ * Reads what somebody else may compact meanwhile: between the listing and the opening files get another content, and go.
+ * Once more, then.
+ * @param isStale whether an error may come of that
+ */
+export async function withoutLock<T>(
+  read: () => Promise<T>,
+  isStale = (error: unknown) => errnoOf(error) === 'ENOENT',
+): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await read()
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === ATTEMPTS) throw error
+      if (!isStale(error) || attempt === ATTEMPTS) throw error
     }
   }
 }

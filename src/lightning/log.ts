@@ -6,6 +6,7 @@ import {
   CorruptionError,
   DiskFullError,
   errorFrom,
+  IoError,
   type LightningError,
   PermissionError,
   ReadOnlyError,
@@ -94,7 +95,9 @@ export class Log {
    */
   static async load(dir: string, segmentSize: number, forWriting: boolean): Promise<Log> {
     const load = () => Log.#loadOnce(dir, segmentSize, forWriting)
-    return forWriting ? load() : withoutLock(load)
+    const isStale = (error: unknown) =>
+      error instanceof MissingSegmentError || (error instanceof IoError && error.code === 'ENOENT')
+    return forWriting ? load() : withoutLock(load, isStale)
   }
 
   static async #loadOnce(dir: string, segmentSize: number, forWriting: boolean): Promise<Log> {
@@ -159,13 +162,13 @@ export class Log {
       if (header.storeId !== this.#storeId) throw new CorruptionError(path, 16, 'it belongs to another store')
       if (header.firstId !== expected) {
         const missing = join(this.dir, segmentName(expected))
-        throw new CorruptionError(missing, 0, `the segment is missing; the next one is ${path}`)
+        throw new MissingSegmentError(missing, 0, `the segment is missing; the next one is ${path}`)
       }
       expected = header.lastId + 1
     }
     if (this.segments.at(-1)?.header.compacted) {
       const missing = join(this.dir, segmentName(expected))
-      throw new CorruptionError(missing, 0, 'the segment is missing')
+      throw new MissingSegmentError(missing, 0, 'the segment is missing')
     }
   }
 
@@ -466,6 +469,11 @@ export class Log {
   close(): void {
     for (const segment of this.segments) segment.close()
   }
+}
+
+/** Damage; to a reader without a lock it may look so, too, where a compaction came between. */
+class MissingSegmentError extends CorruptionError {
+  override readonly name = CorruptionError.name
 }
 
 /** What was whole a moment ago, or broken: what is written back then would be damage that is there to stay. */

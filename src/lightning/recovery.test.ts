@@ -1,7 +1,7 @@
-import { cpSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import fs, { cpSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import fc from 'fast-check'
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { freshPath } from '../testing/directory.js'
 import { ENTRY_HEAD, entryLength, FRAME_HEAD, frameLength, HEADER_SIZE } from './format.js'
 import { CorruptionError, Store, salvage, verify } from './index.js'
@@ -370,6 +370,31 @@ describe('damage', () => {
       await expect(Store.open(copy, { reserveSize: 0 })).rejects.toThrow(CorruptionError)
       expect((await verify(copy)).damage).toHaveLength(1)
     }
+  })
+
+  it('that is there once and then not hides nothing from verify', async () => {
+    const dir = copyOf(example)
+    const { start } = example.lastFrame
+    const file = segmentsIn(dir).at(-1)!
+    const { readSync } = fs
+    let left = 1
+    const read = vi.spyOn(fs, 'readSync').mockImplementation(((
+      ...args: [number, Uint8Array, number, number, number]
+    ) => {
+      const [fd, bytes, offset, , position] = args
+      const count = readSync(...args)
+      const at = start + 40 - position
+      if (left > 0 && fs.fstatSync(fd).ino === fs.statSync(file).ino && at >= 0 && at < count) {
+        left -= 1
+        bytes[offset + at]! ^= 1
+      }
+      return count
+    }) as typeof readSync)
+    const found = await verify(dir)
+    read.mockRestore()
+    expect(left).toBe(0)
+    expect(found).toEqual(await verify(dir))
+    expect(found.tornTail).toBeUndefined()
   })
 
   it('by truncation while the store is open is found by a compaction, which drops nothing', async () => {

@@ -85,7 +85,7 @@ export class Store {
   #isScheduled = false
   /** Whether the last commit was of one request, with no other waiting. */
   #isAlone = true
-  /** Commits since the event loop had a turn. */
+  /** Commits since the event loop was last given a turn. */
   #inThisTurn = 0
   /** Why no write is taken: for as long as its cause is there (see `canPass`), or until the store is opened again. */
   #stopped: LightningError | undefined
@@ -178,6 +178,7 @@ export class Store {
 
   /** All of these writes, in this order, or none. Resolves when they are durable. */
   async batch(operations: readonly BatchWrite[]): Promise<void> {
+    this.#assertOpen()
     if (canPass(this.#stopped)) await this.#resume()
     this.#assertWritable()
     const writes = operations.map(toWrite)
@@ -228,6 +229,7 @@ export class Store {
    */
   compact(): Promise<void> {
     return this.#maintain(async () => {
+      this.#assertOpen()
       if (canPass(this.#stopped)) await this.#resume()
       this.#assertWritable()
       const host = {

@@ -43,7 +43,12 @@ export function verify(dir: string): Promise<Verification> {
 /** Reads all of the log in `dir`, handing on what is whole and what is not. */
 export async function readPastDamage(dir: string, reader: LogReader): Promise<Verification> {
   try {
-    const reading = await withoutLock(async () => Reading.begin(dir, reader))
+    let reading = await withoutLock(async () => Reading.begin(dir, reader))
+    // a compaction may have come between the listing and the opening
+    for (let again = 0; again < LISTINGS && reading.missesSegments; again++) {
+      reading.close()
+      reading = await withoutLock(async () => Reading.begin(dir, reader))
+    }
     return await reading.run().finally(() => reading.close())
   } catch (error) {
     throw errorFrom(error, `read ${dir}`)
@@ -59,6 +64,8 @@ class Reading {
   readonly #guessed = new Set<Segment>()
   #tornTail: Recovered['tornTail']
   #frames = 0
+  /** Where it was read again last, and how often without coming further. */
+  #again = { position: -1, times: 0 }
   /** The commit read last, and whether what follows it was found to be damaged: then a gap is no news. */
   #commit = 0
   #isAfterDamage = false
@@ -105,6 +112,11 @@ class Reading {
       if (typeof header !== 'string') return header.storeId
     }
     return NO_HEADER.storeId
+  }
+
+  /** Before anything is read: whether one that was listed, or follows a compacted one, is not there. */
+  get missesSegments(): boolean {
+    return this.#damage.some(({ reason }) => reason === MISSING)
   }
 
   async run(): Promise<Verification> {
@@ -164,7 +176,8 @@ class Reading {
     if (segment === this.#segments.at(-1)) {
       // whoever writes may have come to the end of that frame meanwhile, and gone on
       const again = frameAt(fd, seed, stop.position, next ?? segment.fileSize())
-      if (again !== undefined) return next === undefined ? end : stop.position
+      if (again !== undefined && stop.position + again.length > end) return end
+      if (again !== undefined && this.#isNews(stop.position)) return stop.position
       if (next === undefined && !this.#guessed.has(segment)) {
         if (!isZero(fd, stop.position, end)) this.#tornTail = { file: path, offset: stop.position, bytes }
         return end
@@ -175,6 +188,12 @@ class Reading {
     return stop.position + bytes
   }
 
+  /** A block that reads differently each time is read a few times more. */
+  #isNews(position: number): boolean {
+    this.#again = { position, times: this.#again.position === position ? this.#again.times + 1 : 0 }
+    return this.#again.times < MOST_TIMES
+  }
+
   #expect(commit: number, file: string, offset: number): void {
     const first = this.#commit + 1
     if (commit <= first || this.#isAfterDamage) return
@@ -182,7 +201,7 @@ class Reading {
   }
 
   #noteMissingSegment(id: number): void {
-    this.#note(join(this.#dir, segmentName(id)), 0, 0, 'the segment is missing')
+    this.#note(join(this.#dir, segmentName(id)), 0, 0, MISSING)
   }
 
   #note(file: string, offset: number, bytes: number, reason: string): void {
@@ -190,6 +209,10 @@ class Reading {
     this.#isAfterDamage = true
   }
 }
+
+const MISSING = 'the segment is missing'
+const LISTINGS = 4
+const MOST_TIMES = 5
 
 const NO_HEADER: SegmentHeader = {
   compacted: false,

@@ -3,7 +3,14 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import fs from 'node:fs'
 import { join } from 'node:path'
-import { DiskFullError, IoError, LockedError, Store, TooManyFilesError } from '../../lightning/index.js'
+import {
+  ClosedError,
+  DiskFullError,
+  IoError,
+  LockedError,
+  Store,
+  TooManyFilesError,
+} from '../../lightning/index.js'
 
 const [, program, chapter, ...rest] = process.argv as [string, string, string, ...string[]]
 const ROOT = '/mnt'
@@ -279,7 +286,12 @@ const chapters: Record<string, () => Promise<void>> = {
     const store = await Store.open(DIR, OPTIONS)
     assert.equal(store.mode, 'read-only')
     await expectFull(store.put('k', 'v'))
+    // what is closed takes no lock any more
+    const closed = await Store.open(DIR, OPTIONS)
+    await closed.close()
+    await assert.rejects(closed.put('k', 'v'), ClosedError)
     for (const name of fs.readdirSync(ROOT)) if (name.startsWith('inode-')) fs.rmSync(join(ROOT, name))
+    await assert.rejects(closed.put('k', 'v'), ClosedError)
     await Promise.all([store.put('k', 'v'), store.put('l', 'v')])
     assert.equal(store.mode, 'read-write')
     await assert.rejects(Store.open(DIR, OPTIONS), LockedError)
