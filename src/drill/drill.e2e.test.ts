@@ -451,6 +451,20 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
       },
     )
 
+    test('and what cannot be undone is kept in a new journal where the old one is gone', async () => {
+      const running = await start(drill('permissions', '--for', '3s'))
+      rmSync(ground.state, { recursive: true })
+      const away = `${ground.data}.away`
+      renameSync(ground.data, away)
+      const { code, output } = await running.end()
+      expect(code, output).toBe(4)
+      renameSync(away, ground.data)
+      const undone = await undo()
+      expect(undone.exitCode, undone.stderr).toBe(0)
+      expect(undone.stdout).toMatch(/the modes of [1-9]\d* files and directories put back/)
+      expect(ground.snapshot()).toEqual(before)
+    })
+
     test('but for its journal, which somebody put something into', async () => {
       const running = await start(drill('permissions', '--for', '2s'))
       const theirs = path.join(activeDirectory(ground.state), '.plan.json.swp')
@@ -554,9 +568,9 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
     test('when it is a part of the system by another mount', async () => {
       const etc = path.join(ground.directory, 'etc')
       mkdirSync(etc)
-      execFileSync('mount', ['--bind', '/etc', etc])
+      execFileSync('mount', ['--bind', '/etc/alternatives', etc])
       try {
-        const argv = ['drill', 'permissions', '--path', path.join(etc, 'alternatives'), '--dry-run']
+        const argv = ['drill', 'permissions', '--path', etc, '--dry-run', '--allow-root-filesystem']
         const { exitCode, stderr } = await cli(argv)
         expect([exitCode, stderr]).toEqual([3, expect.stringMatching(/is a part of the system/)])
       } finally {

@@ -258,6 +258,25 @@ time.sleep(1000)
       expect(new Set(lines.filter((line) => line.startsWith('CapBnd')))).toEqual(new Set([own]))
     })
 
+    test('is not called undone where its volume is not where it was made', async () => {
+      const volume = ['--size', '8MiB', '--stop-cmd', 'true', '--start-cmd', 'true']
+      const running = drill('quota-volume', ...place(), ...volume, '--for', '3s')
+      const log = path.join(ground.state, 'audit.jsonl')
+      const isOn = () => readFileSync(log, 'utf8').trim().split('\n').at(-1)
+      await expect.poll(isOn, POLL).toMatch(`"injected"`)
+      const away = `${ground.state}.away`
+      renameSync(ground.state, away)
+      const { exitCode, stdout, stderr } = await running
+      rmSync(ground.state, { recursive: true })
+      renameSync(away, ground.state)
+      expect([exitCode, stderr]).toEqual([
+        4,
+        expect.stringMatching(/is mounted over .*, and its volume is not/),
+      ])
+      const undo = await cli(['drill', 'undo', '--state', ground.state])
+      expect(undo.exitCode, stdout + undo.stderr).toBe(0)
+    })
+
     test('takes its room beforehand, where there is enough', async () => {
       const { exitCode, stderr } = await drill(
         ...['quota-volume', ...place(), '--size', '1000000GiB', '--stop-cmd', 'true', '--start-cmd', 'true'],

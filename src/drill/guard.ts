@@ -1,10 +1,10 @@
 /** The guard rails: what a drill is refused for, and what ends it early. */
-import { fstatSync, lstatSync, realpathSync, statfsSync, statSync } from 'node:fs'
+import { existsSync, fstatSync, lstatSync, realpathSync, statfsSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
 import path from 'node:path'
 import { formatSize } from '../scenario/size.js'
 import { RefusedError } from './errors.js'
-import { mountOf, mounts } from './host/mounts.js'
+import { type Mount, mountOf, mounts } from './host/mounts.js'
 import { existingPart, readJournal } from './journal.js'
 import type { FaultName, Place } from './plan.js'
 import type { Probe } from './probe/probe.js'
@@ -40,6 +40,8 @@ const NEVER_FROZEN = ['/', '/usr', '/etc', '/var', '/var/log', '/tmp', '/run', '
 /** Only when allowed. */
 const SYSTEM_MOUNTS = ['/', '/boot', '/boot/efi', '/etc', '/usr', '/var', '/var/log', '/run', '/tmp', '/home']
 
+const ALLOW = 'if that is really meant: --allow-root-filesystem'
+
 /** File or environment variable that says that this host is in production, beside those that the config names. */
 const MARKERS = ['/etc/lightning-chaos/production', '$LIGHTNING_CHAOS_PRODUCTION']
 
@@ -60,9 +62,11 @@ export function checkPlace(place: Place, { fault, state, allowRootFilesystem }: 
       hint: 'name a directory on a volume of its own, or choose drill pause, kill or fd-limit',
     })
   }
-  // a full disk is full for all of it: there the file system counts
-  const isAllowed = fault === 'diskfull' && allowRootFilesystem
-  if (!isAllowed && isPartOfSystem(path)) {
+  if (fault === 'diskfull') {
+    // a full disk is full for all of it: there the file system counts
+    if (!allowRootFilesystem && isPartOfSystem(path))
+      throw new RefusedError(`${path} is a part of the system`, { hint: ALLOW })
+  } else if (NEVER.some((each) => isBelow(path, each)) || isPartOfSystem(path)) {
     throw new RefusedError(`${path} is a part of the system: it is never taken for the data of a service`)
   }
   if (`${state}/`.startsWith(`${path}/`) && fault !== 'diskfull') {
@@ -72,7 +76,7 @@ export function checkPlace(place: Place, { fault, state, allowRootFilesystem }: 
   }
   if (fault === 'stall') checkNotNeeded(place, state)
   if (allowRootFilesystem) return
-  const hint = 'if that is really meant: --allow-root-filesystem'
+  const hint = ALLOW
   const all = mounts()
   const system = all.find((mount) => SYSTEM_MOUNTS.includes(mount.point) && mount.device === device)
   if (system !== undefined) {
@@ -89,18 +93,29 @@ export function checkPlace(place: Place, { fault, state, allowRootFilesystem }: 
   }
 }
 
-/** Whether it, or what it lies in, is one of those directories, under this name or another (a bind mount). */
-function isPartOfSystem(place: string): boolean {
-  const isSame = (a: string, b: string) => {
-    const [one, other] = [a, b].map((each) => statSync(each, { bigint: true, throwIfNoEntry: false }))
-    return one !== undefined && one.dev === other?.dev && one.ino === other.ino
-  }
-  const isOne = (directory: string) => NEVER.some((each) => each !== '/' && isSame(directory, each))
-  return isSame(place, '/') || withParents(place).some(isOne)
+/** `/` is above everything, and only itself is meant. */
+function isBelow(place: string, directory: string): boolean {
+  return place === directory || (directory !== '/' && place.startsWith(`${directory}/`))
 }
 
-function withParents(directory: string): string[] {
-  return directory === '/' ? [] : [directory, ...withParents(path.dirname(directory))]
+/** Whether it is one of those directories, or below one, by whatever mount: its file system, and the path in that, tell. */
+function isPartOfSystem(place: string): boolean {
+  const all = mounts()
+  const [device, inside] = whereIn(place, all)
+  return NEVER.some((each) => {
+    const real = existsSync(each) ? realpathSync(each) : undefined
+    if (real === undefined) return false
+    const [otherDevice, otherInside] = whereIn(real, all)
+    if (device !== otherDevice) return false
+    return each === '/'
+      ? inside === otherInside
+      : inside === otherInside || inside.startsWith(`${otherInside}/`)
+  })
+}
+
+function whereIn(place: string, all: readonly Mount[]): [device: string | undefined, inside: string] {
+  const mount = mountOf(place, all)
+  return [mount?.device, path.join(mount?.root ?? '/', path.relative(mount?.point ?? '/', place))]
 }
 
 function checkNotNeeded({ path, device, id }: Place, state: string): void {

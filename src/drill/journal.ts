@@ -208,7 +208,7 @@ export function readJournal(state: string): JournalContent | undefined {
   const isArmed = isThere(path.join(directory, 'armed.json'))
   const damage = [
     ...(isThere(path.join(directory, 'plan.json')) && planFile === undefined ? ['plan.json is damaged'] : []),
-    ...(isArmed && planFile === undefined && !isThere(path.join(directory, 'plan.json'))
+    ...((isArmed || saved.length > 0) && planFile === undefined && !isThere(path.join(directory, 'plan.json'))
       ? ['plan.json is gone']
       : []),
     ...(isArmed && armedFile === undefined ? ['armed.json is damaged'] : []),
@@ -217,13 +217,19 @@ export function readJournal(state: string): JournalContent | undefined {
       : []),
     ...(isArmed && armedFile === undefined && broken ? ['saved.jsonl is damaged'] : []),
   ]
-  // what was saved may have been changed, should armed.json have been lost; where it was not, an undo changes nothing
+  // Most likely nothing was changed yet where armed.json is missing; but somebody may have removed it. An undo then changes
+  // nothing, unless somebody else has meanwhile done the very same thing (frozen, stopped).
   return { plan: head?.plan, watchdog: head?.watchdog, saved, armed: isArmed || saved.length > 0, damage }
 }
 
-/** The journal of a drill of which nothing has to be undone any more goes, what makes it armed first. */
-export function removeJournal(state: string): void {
+/**
+ * The journal of a drill of which nothing has to be undone any more goes, what makes it armed first.
+ * @param only of this drill: another may have begun since, where somebody removed the first one's journal
+ */
+export function removeJournal(state: string, only?: string): void {
   const directory = activeDirectory(state)
+  const there = only === undefined ? undefined : readJournal(state)?.plan?.id
+  if (there !== only && there !== undefined) return
   for (const name of ['armed.json', 'armed.json.new', 'saved.jsonl', 'plan.json', 'plan.json.new']) {
     rmSync(path.join(directory, name), { force: true })
   }

@@ -9,7 +9,7 @@ import type { Undone } from './faults/fault.js'
 import { FAULTS } from './faults/index.js'
 import type { WatchdogNews, WatchdogOrder } from './messages.js'
 import { type DrillPlan, drillMark } from './plan.js'
-import { undoActive } from './undo.js'
+import { journalGone, undoActive } from './undo.js'
 
 const WATCHDOG = fileURLToPath(new URL('./watchdog.js', import.meta.url))
 /** How long a watchdog may take before it is taken for stuck: to inject, and to undo beside what injecting took. */
@@ -109,9 +109,7 @@ export function startWatchdog(plan: DrillPlan, state: string): Keeper {
     try {
       const outcome = await undoActive(state, plan.id)
       if (outcome === undefined && armed && !wasUndone(state, plan)) {
-        throw new UndoError(`${why}, and its journal is gone: nothing could be undone`, {
-          hint: "see docs/drills.md, 'By hand'",
-        })
+        throw journalGone(`${why}, and its journal is gone`)
       }
       const { detail, left, failed } = outcome ?? { detail: 'nothing was left to undo', left: [], failed: [] }
       injected.reject(new RefusedError(`${why} before the fault was on; ${detail}`))

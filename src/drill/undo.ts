@@ -1,7 +1,7 @@
 /** Undoes a drill from its journal alone. Safe to repeat, and for two at once. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ownerName } from '../sandbox/owner.js'
-import { audit } from './audit.js'
+import { audit, wasUndone } from './audit.js'
 import { forgetTrace } from './call-trace.js'
 import { UndoError } from './errors.js'
 import type { Undone } from './faults/fault.js'
@@ -34,6 +34,8 @@ export async function undoActive(state: string, only?: string): Promise<Outcome 
   await endWatchdog(found)
   const left = readJournal(state)
   if (left?.plan?.id === found.plan?.id && left !== undefined) return await undoJournal(state, left)
+  if (found.plan !== undefined && !wasUndone(state, found.plan))
+    throw journalGone('the journal went while its watchdog was ended')
   return (
     found.plan && { plan: found.plan, detail: 'by its watchdog, which was at work', left: [], failed: [] }
   )
@@ -53,9 +55,9 @@ function isJustBegun({ plan, armed, damage }: JournalContent): boolean {
  */
 export async function undoJournal(state: string, found: JournalContent): Promise<Outcome | undefined> {
   const { plan, watchdog, saved, armed, damage } = found
-  if (watchdog !== undefined) forgetTrace(watchdog)
+  if (watchdog !== undefined) dropTrace(watchdog)
   if (!armed && damage.length === 0) {
-    forget(state)
+    forget(state, plan?.id)
     return plan && { plan, detail: 'nothing had been changed yet', left: [], failed: [] }
   }
   if (plan === undefined) throw damaged(state, damage, undefined)
@@ -71,14 +73,22 @@ export async function undoJournal(state: string, found: JournalContent): Promise
     throw damaged(state, damage, undone)
   }
   audit(state, plan, 'undone', undone.detail)
-  forget(state)
+  forget(state, plan.id)
   return { plan, ...undone }
 }
 
-/** @throws UndoError where the journal stays, of which nothing is left to be undone */
-function forget(state: string): void {
+function dropTrace(watchdog: string): void {
   try {
-    removeJournal(state)
+    forgetTrace(watchdog)
+  } catch {
+    // somebody reads it, or may not write there: it does no harm, and is no reason to leave a fault where it is
+  }
+}
+
+/** @throws UndoError where the journal stays, of which nothing is left to be undone */
+export function forget(state: string, id: string | undefined): void {
+  try {
+    removeJournal(state, id)
   } catch (error) {
     throw new UndoError(`all is undone, and its journal cannot be removed: ${(error as Error).message}`, {
       hint: `no drill begins as long as it is there; remove it: rm -r ${activeDirectory(state)}`,
@@ -101,6 +111,11 @@ function damaged(state: string, damage: readonly string[], undone: Undone | unde
   return new UndoError(`the undo journal is damaged (${damage.join(', ')}); ${did}`, {
     hint: `see docs/drills.md, 'By hand'; when all is well, remove ${activeDirectory(state)}`,
   })
+}
+
+/** @param how it came about, in words */
+export function journalGone(how: string): UndoError {
+  return new UndoError(`${how}: nothing could be undone`, { hint: "see docs/drills.md, 'By hand'" })
 }
 
 /**

@@ -11,9 +11,12 @@ import { traceCalls } from './call-trace.js'
 import { UndoError, UntouchedError } from './errors.js'
 import type { Injected } from './faults/fault.js'
 import { FAULTS } from './faults/index.js'
-import { Journal, openState, removeJournal } from './journal.js'
+import { Journal, type JournalContent, openState, readJournal } from './journal.js'
 import type { WatchdogNews, WatchdogOrder } from './messages.js'
-import { undoJournal } from './undo.js'
+import type { DrillPlan } from './plan.js'
+import { forget, undoJournal } from './undo.js'
+
+type Known = Pick<JournalContent, 'saved'> & { readonly plan: DrillPlan; readonly watchdog: string }
 
 const stop = new AbortController()
 const end = (why: string) => stop.abort(why)
@@ -50,7 +53,7 @@ async function drill({ plan, state }: WatchdogOrder): Promise<void> {
   const saved = await journal.save(fault.save(plan))
   tell({ is: 'armed', things: saved.length })
   audit(state, plan, 'armed', `${saved.length} things saved`)
-  const trace = await traceCalls(plan, fault.errnos)
+  const trace = await traceCalls(plan, fault.errnos).catch(() => undefined) // it is a help, and no reason to stop
   let injected: Injected | undefined
   let broken: unknown
   try {
@@ -62,25 +65,37 @@ async function drill({ plan, state }: WatchdogOrder): Promise<void> {
     broken = error
   }
   if (broken instanceof UntouchedError) {
-    removeJournal(state)
+    forget(state, plan.id)
     throw broken
   }
   const direct = (await trace?.end().catch(() => undefined)) ?? {}
   const why = broken instanceof Error ? broken.message : String(stop.signal.reason ?? 'the time is up')
   tell({ is: 'undoing', why, direct })
-  await injected?.release?.().catch((error) => {
-    broken ??= error
-  })
+  const held: string[] = []
+  await injected?.release?.().catch((error: Error) => held.push(`what the watchdog held: ${error.message}`))
   // by what is known here: the journal may be gone, or not be ours any more
   const known = { plan, watchdog, saved, armed: true, damage: [] }
-  const { detail, left, failed } = (await undoJournal(state, known).catch(asUndoError))!
+  const { detail, left, failed } = (await undoJournal(state, known).catch((error) =>
+    keep(state, known, error),
+  ))!
   if (broken !== undefined) throw broken
-  tell({ is: 'undone', detail, left, failed })
+  tell({ is: 'undone', detail, left: [...left, ...held], failed })
 }
 
-function asUndoError(error: unknown): never {
-  if (error instanceof UndoError) throw error
-  throw new UndoError(`not everything could be put back: ${(error as Error).message}`, { cause: error })
+/** What could not be undone is left to `drill undo`, which has to find it. */
+async function keep(state: string, { plan, watchdog, saved }: Known, error: Error): Promise<never> {
+  const isThere = readJournal(state)?.plan?.id === plan.id
+  const options = error instanceof ChaosError && error.hint !== undefined ? { hint: error.hint } : {}
+  try {
+    if (!isThere) {
+      openState(state)
+      await Journal.begin(state, { plan, watchdog }).save(saved)
+    }
+  } catch (cause) {
+    const saying = `${error.message}\nand its journal is gone: ${(cause as Error).message}`
+    throw new UndoError(saying, { hint: "see docs/drills.md, 'By hand'", cause })
+  }
+  throw error instanceof UndoError ? error : new UndoError(error.message, { ...options, cause: error })
 }
 
 function timeOrStop(milliseconds: number): Promise<void> {

@@ -15,7 +15,7 @@ import { resultOf, trialOf } from '../../drill/result.js'
 import { type RoundSettings, runRound } from '../../drill/round.js'
 import { findService, type Service } from '../../drill/service.js'
 import { briefly, planLines, timelineLines } from '../../drill/words.js'
-import { ExitCode, UsageError } from '../../errors.js'
+import { ExitCode, HostError, UsageError } from '../../errors.js'
 import { judgeGate } from '../../report/gate.js'
 import type { TrialResult } from '../../report/result.js'
 import { oneLine } from '../../report/words.js'
@@ -173,7 +173,10 @@ async function doRounds(
     let plan = confirmed
     try {
       const service = round === 0 ? settings.service : await findService(spec, confirmed.place)
-      if (round > 0) plan = makePlan(spec, confirmed.place, service, settings.state)
+      if (round > 0) {
+        plan = makePlan(spec, confirmed.place, service, settings.state)
+        checkAgain(plan, spec, settings.state)
+      }
       const record = await runRound({
         ...settings,
         service,
@@ -192,8 +195,9 @@ async function doRounds(
     } catch (error) {
       // what was done so far is reported; before the first fault there is nothing to report
       if (round > 0 && settings.signal.aborted) break
-      if (round === 0 || !(error instanceof RefusedError || error instanceof UsageError)) throw error
-      const reason = `not done: ${error.message}`
+      const isRefusal = [RefusedError, HostError, UsageError].some((each) => error instanceof each)
+      if (round === 0 || !isRefusal) throw error
+      const reason = `not done: ${(error as Error).message}`
       const trial = {
         scenario: trials[0]!.scenario,
         seed: plan.id,
@@ -206,6 +210,12 @@ async function doRounds(
     }
   }
   return { trials, target }
+}
+
+/** What held when the first round was confirmed may not hold any more. @throws RefusedError, HostError */
+function checkAgain(plan: DrillPlan, { fault, allowRootFilesystem }: DrillSpec, state: string): void {
+  if (plan.place !== undefined) checkPlace(plan.place, { fault, state, allowRootFilesystem })
+  FAULTS[fault].foresee(plan)
 }
 
 /** Says of each probe when it begins to fail, or fails in another way, and when it passes again. */

@@ -64,12 +64,18 @@ export interface Fault<S extends Saved = Saved> {
 }
 
 /** capabilities(7): their bits. */
-const CAPABILITIES = { CAP_LINUX_IMMUTABLE: 9n, CAP_SYS_ADMIN: 21n } as const
+const CAPABILITIES = { CAP_FSETID: 4n, CAP_LINUX_IMMUTABLE: 9n, CAP_SYS_ADMIN: 21n } as const
+
+type Capability = keyof typeof CAPABILITIES
+
+export function hasCapability(name: Capability): boolean {
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0'
+  return ((BigInt(`0x${effective}`) >> CAPABILITIES[name]) & 1n) === 1n
+}
 
 /** @throws HostError where we do not have it: what cannot be done could not be undone */
-export function needCapability(name: keyof typeof CAPABILITIES, fault: FaultName): void {
-  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0'
-  if (((BigInt(`0x${effective}`) >> CAPABILITIES[name]) & 1n) === 1n) return
+export function needCapability(name: Capability, fault: FaultName): void {
+  if (hasCapability(name)) return
   throw new HostError(`drill ${fault} needs ${name}`, { hint: 'call it as root, by sudo' })
 }
 
@@ -87,7 +93,7 @@ export function checkNothingMountedBelow(plan: DrillPlan): void {
 export function checkMemory({ place }: DrillPlan, bytes: number): void {
   if (place?.type !== 'tmpfs') return
   const available =
-    Number(/^MemAvailable:\s+(\d+) kB/m.exec(readFileSync('/proc/meminfo', 'latin1'))?.[1]) * 1024
+    Number(/^MemAvailable:\s+(\d+) kB/m.exec(readFileSync('/proc/meminfo', 'latin1'))?.[1] ?? 0) * 1024
   if (bytes <= available / 2) return
   throw new HostError(
     `${place.mountPoint} is in memory, and would take ${formatSize(bytes)} of the ${formatSize(available)} that are left`,

@@ -6,6 +6,11 @@ import type { PlannedProcess } from '../plan.js'
 import { type Fault, Told } from './fault.js'
 import { checkProcesses, checkRights, named } from './process.js'
 
+/** How often it is looked for what was started meanwhile. */
+const MOST_SCANS = 10
+
+type Heir = ProcessId & { readonly from: string }
+
 type Limited = PlannedProcess & {
   /** The soft limit as it was, and as it is set. */
   readonly from: string
@@ -52,11 +57,24 @@ export const fdLimit: Fault<Limited> = {
       } else if (now !== each.from)
         left.add(`${named([each])}: somebody set its limit to ${now}, it was ${each.from}`)
     }
-    for (const { child, from } of heirs(saved)) {
-      await setSoftLimit(child, from)
-      raised += 1
+    const failed = new Told()
+    const tried = new Set<number>()
+    // what is started while we look has the low limit, too
+    for (let scan = 0; scan < MOST_SCANS; scan += 1) {
+      const found = heirs(saved.filter(isRunning)).filter(({ pid }) => !tried.has(pid))
+      if (found.length === 0) break
+      for (const heir of found) {
+        tried.add(heir.pid)
+        const why = await raiseHeir(heir)
+        if (why === undefined) raised += 1
+        else failed.add(why)
+      }
     }
-    return { detail: `the limits of ${raised} processes raised again`, left: left.lines, failed: [] }
+    return {
+      detail: `the limits of ${raised} processes raised again`,
+      left: left.lines,
+      failed: failed.lines,
+    }
   },
   /** A new descriptor gets the lowest number that is not in use, which has to be below the limit: getrlimit(2). */
   observe(plan) {
@@ -73,12 +91,26 @@ export const fdLimit: Fault<Limited> = {
 }
 
 /** What was started by a process while its limit was low, or by such a child, and has that limit still: fork(2). */
-function heirs(saved: readonly Limited[]): { readonly child: ProcessId; readonly from: string }[] {
+function heirs(saved: readonly Limited[]): Heir[] {
   const known = new Set(saved.map(({ pid }) => pid))
   return descendants(known).flatMap(({ ancestor, ...child }) => {
     const { from, to } = saved.find(({ pid }) => pid === ancestor)!
-    return from !== to && softLimit(child.pid) === to ? [{ child, from }] : []
+    return from !== to && softLimit(child.pid) === to ? [{ ...child, from }] : []
   })
+}
+
+/** @returns why it has the low limit still, in words; undefined where it has not, or has ended */
+async function raiseHeir({ from, ...child }: Heir): Promise<string | undefined> {
+  if (!isRunning(child)) return undefined
+  try {
+    // it may have made that its hard limit as well, which only root can raise again
+    await setSoftLimit(child, from).catch(() => setSoftLimit(child, from, from))
+    return undefined
+  } catch (error) {
+    return isRunning(child)
+      ? `the limit of ${child.pid} cannot be raised: ${(error as Error).message}`
+      : undefined
+  }
 }
 
 function lowestUnused(pid: number): number {
@@ -101,8 +133,8 @@ function limitsOf(pid: number): string {
 }
 
 /** For another user's process that takes CAP_SYS_RESOURCE, or being that user: some roots do not have the former. */
-async function setSoftLimit({ pid }: ProcessId, limit: string): Promise<void> {
-  const set = ['prlimit', '--pid', String(pid), `--nofile=${limit}:`] as const
+async function setSoftLimit({ pid }: ProcessId, limit: string, hard = ''): Promise<void> {
+  const set = ['prlimit', '--pid', String(pid), `--nofile=${limit}:${hard}`] as const
   try {
     await command(...set)
   } catch (error) {

@@ -19,7 +19,7 @@ import {
 import { placeOf, withPlace } from '../host/place.js'
 import { bootId } from '../host/processes.js'
 import type { DrillPlan } from '../plan.js'
-import { type Fault, Told } from './fault.js'
+import { type Fault, hasCapability, Told } from './fault.js'
 
 const WRITE_BITS = 0o222
 const SET_GROUP_ID = 0o2000
@@ -125,7 +125,7 @@ export const permissions: Fault<Entry> = {
  * @throws HostError
  */
 function checkGroup(plan: DrillPlan, path: Buffer, mode: number, gid: number): void {
-  if ((mode & SET_GROUP_ID) === 0 || process.geteuid?.() === 0) return
+  if ((mode & SET_GROUP_ID) === 0 || (mode & WRITE_BITS) === 0 || hasCapability('CAP_FSETID')) return
   if (gid === process.getegid?.() || process.getgroups?.().includes(gid)) return
   throw new HostError(
     `${showEntry(plan, path)} has the set-group-ID bit of group ${gid}, which you are not in: it could not be given back`,

@@ -12,9 +12,10 @@ import { formatSize } from '../../scenario/size.js'
 import { openPlace, procPath, walk } from '../host/files.js'
 import { mounts } from '../host/mounts.js'
 import { placeOf, withPlace } from '../host/place.js'
+import { bootId } from '../host/processes.js'
 import { existingPart } from '../journal.js'
 import type { DrillPlan, SmallVolume } from '../plan.js'
-import { checkNothingMountedBelow, type Fault, needCapability } from './fault.js'
+import { checkNothingMountedBelow, type Fault, needCapability, type Undone } from './fault.js'
 
 /** Of a volume, what its file system takes for itself at most: a part, and bytes. */
 const OVERHEAD = 0.15
@@ -106,13 +107,16 @@ export const quotaVolume: Fault<Saved> = {
   async undo(plan) {
     const { path: at } = placeOf(plan)
     const { directory, stop, start } = volumeOf(plan)
-    if (!existsSync(directory)) return { detail: 'the volume is gone', left: [], failed: [] }
+    if (!existsSync(directory))
+      return stillCovered(plan) ?? { detail: 'the volume is gone', left: [], failed: [] }
     const volume = path.join(directory, 'volume')
     const own = mounts().find(({ point }) => point === volume)
     // wherever that is by now: a directory above it may have got another name
     const cover = () => mounts().find(({ point, device }) => device === own?.device && point !== volume)
     if (cover() !== undefined) await call(stop)
     for (let found = cover(); found !== undefined; found = cover()) await unmount(found.point)
+    const still = stillCovered(plan)
+    if (still !== undefined) return still
     if (own !== undefined) await unmount(volume)
     rmSync(path.join(directory, 'image'), { force: true })
     if (existsSync(volume)) rmdirSync(volume)
@@ -131,6 +135,15 @@ export const quotaVolume: Fault<Saved> = {
       detail: `${at} has ${formatSize(blocks * bsize)} in all, ${formatSize(freeIn(at))} free`,
     }
   },
+}
+
+/** Where the volume cannot be told any more, by its mount in the state directory, and lies over the directory still. */
+function stillCovered(plan: DrillPlan): Undone | undefined {
+  const { path: at, device } = placeOf(plan)
+  const top = mounts().findLast(({ point }) => point === at)
+  if (plan.bootId !== bootId() || top === undefined || top.device === device) return undefined
+  const failed = [`${top.source} is mounted over ${at}, and its volume is not where it was made`]
+  return { detail: 'nothing was undone', left: [], failed }
 }
 
 function volumeOf({ volume }: DrillPlan): SmallVolume {

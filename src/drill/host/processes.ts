@@ -52,8 +52,16 @@ const FIRST_PID_NAMESPACE = '4026531836'
 
 /** Whether a pid namespace has no process any more. Only the first one sees those of all others: else nobody can tell. */
 export function isNamespaceGone(namespace: string): boolean {
-  const of = (pid: number | 'self') => /\d+/.exec(follow(`/proc/${pid}/ns/pid`))?.[0]
-  return of('self') === FIRST_PID_NAMESPACE && pids().every((pid) => of(pid) !== namespace)
+  const of = (pid: number | 'self') => /\d+/.exec(readlinkSync(`/proc/${pid}/ns/pid`))?.[0]
+  if (of('self') !== FIRST_PID_NAMESPACE) return false
+  return pids().every((pid) => {
+    try {
+      return of(pid) !== namespace
+    } catch (error) {
+      // what we may not look at may be in it
+      return ['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')
+    }
+  })
 }
 
 /** Our own process and every one above it. */
