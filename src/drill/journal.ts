@@ -222,13 +222,20 @@ export function readJournal(state: string): JournalContent | undefined {
   return { plan: head?.plan, watchdog: head?.watchdog, saved, armed: isArmed || saved.length > 0, damage }
 }
 
+/** Whose journal is there: the id of the drill. Undefined where there is none, or that cannot be read. */
+export function journaledDrill(state: string): string | undefined {
+  const directory = activeDirectory(state)
+  const head = readJson<PlanFile>(directory, 'plan.json') ?? readJson<ArmedFile>(directory, 'armed.json')
+  return head?.plan?.id
+}
+
 /**
  * The journal of a drill of which nothing has to be undone any more goes, what makes it armed first.
  * @param only of this drill: another may have begun since, where somebody removed the first one's journal
  */
 export function removeJournal(state: string, only?: string): void {
   const directory = activeDirectory(state)
-  const there = only === undefined ? undefined : readJournal(state)?.plan?.id
+  const there = only === undefined ? undefined : journaledDrill(state)
   if (there !== only && there !== undefined) return
   for (const name of ['armed.json', 'armed.json.new', 'saved.jsonl', 'plan.json', 'plan.json.new']) {
     rmSync(path.join(directory, name), { force: true })

@@ -11,7 +11,7 @@ import { traceCalls } from './call-trace.js'
 import { UndoError, UntouchedError } from './errors.js'
 import type { Injected } from './faults/fault.js'
 import { FAULTS } from './faults/index.js'
-import { Journal, type JournalContent, openState, readJournal } from './journal.js'
+import { Journal, type JournalContent, journaledDrill, openState } from './journal.js'
 import type { WatchdogNews, WatchdogOrder } from './messages.js'
 import type { DrillPlan } from './plan.js'
 import { forget, undoJournal } from './undo.js'
@@ -83,19 +83,16 @@ async function drill({ plan, state }: WatchdogOrder): Promise<void> {
 }
 
 /** What could not be undone is left to `drill undo`, which has to find it. */
-async function keep(state: string, { plan, watchdog, saved }: Known, error: Error): Promise<never> {
-  const isThere = readJournal(state)?.plan?.id === plan.id
-  const options = error instanceof ChaosError && error.hint !== undefined ? { hint: error.hint } : {}
+async function keep(state: string, { plan, watchdog, saved }: Known, error: UndoError): Promise<never> {
+  if (journaledDrill(state) === plan.id) throw error
   try {
-    if (!isThere) {
-      openState(state)
-      await Journal.begin(state, { plan, watchdog }).save(saved)
-    }
+    openState(state)
+    await Journal.begin(state, { plan, watchdog }).save(saved)
   } catch (cause) {
     const saying = `${error.message}\nand its journal is gone: ${(cause as Error).message}`
     throw new UndoError(saying, { hint: "see docs/drills.md, 'By hand'", cause })
   }
-  throw error instanceof UndoError ? error : new UndoError(error.message, { ...options, cause: error })
+  throw error
 }
 
 function timeOrStop(milliseconds: number): Promise<void> {

@@ -2,9 +2,9 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { InternalError } from '../errors.js'
-import { probeOpenTwo, probeWrite } from '../evidence/probe.js'
+import { type ProbeResult, probeOpenTwo, probeWrite } from '../evidence/probe.js'
 import { command } from '../sandbox/command.js'
-import type { FaultKind, FaultWorld } from './fault.js'
+import type { ActiveFault, FaultKind, FaultWorld } from './fault.js'
 import { walk } from './tree.js'
 
 export const fileSize: FaultKind = {
@@ -23,27 +23,13 @@ export const fileSize: FaultKind = {
     },
   },
   async inject(world, parameters) {
-    const pid = world.targetPid
-    if (pid === undefined)
-      throw new InternalError('file-size limits a running process, and no target is running')
+    const pid = runningTarget(world, 'file-size')
     const limit = Number(parameters.limit) || (await largestFile(world.volume.data)) + Number(parameters.room)
-    await setLimit(world, pid, 'fsize', String(limit))
-    return {
-      detail: `no file may grow beyond ${limit} bytes`,
-      async probe() {
-        if ((await limitOf(pid, 'Max file size')) !== String(limit)) return undefined
-        const before = ['prlimit', `--fsize=${Math.min(limit, 4096)}:`, 'env', '--ignore-signal=XFSZ']
-        const result = await probeWrite(world.asTarget, world.volume.probes, before)
-        return (
-          result && { ...result, detail: `${result.detail}, with the limit that /proc/${pid}/limits shows` }
-        )
-      },
-      async heal() {
-        if (!existsSync(`/proc/${pid}`)) return 'the limit went with the process that had it'
-        await setLimit(world, pid, 'fsize', 'unlimited')
-        return 'the limit lifted'
-      },
-    }
+    const before = ['prlimit', `--fsize=${Math.min(limit, 4096)}:`, 'env', '--ignore-signal=XFSZ']
+    const limited = await limitProcess(world, pid, FILE_SIZE, String(limit), 'unlimited', () =>
+      probeWrite(world.asTarget, world.volume.probes, before),
+    )
+    return { ...limited, detail: `no file may grow beyond ${limit} bytes` }
   },
 }
 
@@ -59,28 +45,13 @@ export const descriptors: FaultKind = {
     leave: { type: 'count', default: 0, about: 'How many files it may still open at a time' },
   },
   async inject(world, parameters) {
-    const pid = world.targetPid
-    if (pid === undefined)
-      throw new InternalError('descriptors limits a running process, and no target is running')
-    const before = await limitOf(pid, 'Max open files')
+    const pid = runningTarget(world, 'descriptors')
     const limit = String(numberAfter(openIn(pid), Number(parameters.leave)))
-    await setLimit(world, pid, 'nofile', limit)
-    return {
-      detail: `${parameters.leave} more files may be open at a time`,
-      stopsReads: true,
-      async probe() {
-        if ((await limitOf(pid, 'Max open files')) !== limit) return undefined
-        const result = await probeOpenTwo(world.asTarget)
-        return (
-          result && { ...result, detail: `${result.detail}, with the limit that /proc/${pid}/limits shows` }
-        )
-      },
-      async heal() {
-        if (!existsSync(`/proc/${pid}`)) return 'the limit went with the process that had it'
-        await setLimit(world, pid, 'nofile', before ?? 'unlimited')
-        return 'the limit is what it was'
-      },
-    }
+    const before = (await limitOf(pid, OPEN_FILES)) ?? 'unlimited'
+    const limited = await limitProcess(world, pid, OPEN_FILES, limit, before, () =>
+      probeOpenTwo(world.asTarget),
+    )
+    return { ...limited, detail: `${parameters.leave} more files may be open at a time`, stopsReads: true }
   },
 }
 
@@ -98,14 +69,54 @@ function numberAfter(taken: ReadonlySet<number>, leave: number): number {
   }
 }
 
+function runningTarget({ targetPid }: FaultWorld, fault: string): number {
+  if (targetPid !== undefined) return targetPid
+  throw new InternalError(`${fault} limits a running process, and no target is running`)
+}
+
+/** A limit as prlimit(1) and proc_pid_limits(5) name it. */
+interface LimitKind {
+  readonly option: string
+  readonly name: string
+}
+
+const FILE_SIZE: LimitKind = { option: 'fsize', name: 'Max file size' }
+const OPEN_FILES: LimitKind = { option: 'nofile', name: 'Max open files' }
+
+/** @param tryIt what another process of the target runs into under such a limit: evidence as long as the target has it */
+async function limitProcess(
+  world: FaultWorld,
+  pid: number,
+  kind: LimitKind,
+  limit: string,
+  before: string,
+  tryIt: () => Promise<ProbeResult | undefined>,
+): Promise<Pick<ActiveFault, 'probe' | 'heal'>> {
+  await setLimit(world, pid, kind, limit)
+  return {
+    async probe() {
+      if ((await limitOf(pid, kind)) !== limit) return undefined
+      const result = await tryIt()
+      return (
+        result && { ...result, detail: `${result.detail}, with the limit that /proc/${pid}/limits shows` }
+      )
+    },
+    async heal() {
+      if (!existsSync(`/proc/${pid}`)) return 'the limit went with the process that had it'
+      await setLimit(world, pid, kind, before)
+      return before === 'unlimited' ? 'the limit lifted' : 'the limit is what it was'
+    },
+  }
+}
+
 /** prlimit(2) on another process wants the same user, so it runs as the target. Only the soft limit moves. */
-async function setLimit(world: FaultWorld, pid: number, what: 'fsize' | 'nofile', limit: string) {
-  const [file, ...args] = world.asTarget(['prlimit', '--pid', String(pid), `--${what}=${limit}:`])
+async function setLimit(world: FaultWorld, pid: number, { option }: LimitKind, limit: string) {
+  const [file, ...args] = world.asTarget(['prlimit', '--pid', String(pid), `--${option}=${limit}:`])
   await command(file!, ...args)
 }
 
 /** The soft limit; undefined where the process has ended. */
-async function limitOf(pid: number, name: 'Max file size' | 'Max open files'): Promise<string | undefined> {
+async function limitOf(pid: number, { name }: LimitKind): Promise<string | undefined> {
   if (!existsSync(`/proc/${pid}`)) return undefined
   const limits = await readFile(`/proc/${pid}/limits`, 'latin1')
   return new RegExp(`^${name}\\s+(\\w+)`, 'm').exec(limits)?.[1]
