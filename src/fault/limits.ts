@@ -1,9 +1,15 @@
 /** Faults that are about the target alone: limits of its process, and a quota of its directory. */
-import { existsSync, readdirSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
 import { InternalError } from '../errors.js'
 import { type ProbeResult, probeOpenTwo, probeWrite } from '../evidence/probe.js'
 import { command } from '../sandbox/command.js'
+import {
+  FILE_SIZE,
+  type LimitKind,
+  OPEN_FILES,
+  openFilesLimit,
+  softLimit,
+} from '../sandbox/process-limits.js'
 import type { ActiveFault, FaultKind, FaultWorld } from './fault.js'
 import { walk } from './tree.js'
 
@@ -46,8 +52,8 @@ export const descriptors: FaultKind = {
   },
   async inject(world, parameters) {
     const pid = runningTarget(world, 'descriptors')
-    const limit = String(numberAfter(openIn(pid), Number(parameters.leave)))
-    const before = (await limitOf(pid, OPEN_FILES)) ?? 'unlimited'
+    const limit = String(openFilesLimit(pid, Number(parameters.leave)))
+    const before = softLimit(pid, OPEN_FILES) ?? 'unlimited'
     const limited = await limitProcess(world, pid, OPEN_FILES, limit, before, () =>
       probeOpenTwo(world.asTarget),
     )
@@ -55,33 +61,10 @@ export const descriptors: FaultKind = {
   },
 }
 
-/** Numbers of the descriptors that a process has. */
-function openIn(pid: number): ReadonlySet<number> {
-  return new Set(readdirSync(`/proc/${pid}/fd`).map(Number))
-}
-
-/** @returns the limit under which so many numbers are free: a new descriptor gets the lowest (open(2)) */
-function numberAfter(taken: ReadonlySet<number>, leave: number): number {
-  for (let number = 0, free = 0; ; number++) {
-    if (taken.has(number)) continue
-    if (free === leave) return number
-    free += 1
-  }
-}
-
 function runningTarget({ targetPid }: FaultWorld, fault: string): number {
   if (targetPid !== undefined) return targetPid
   throw new InternalError(`${fault} limits a running process, and no target is running`)
 }
-
-/** A limit as prlimit(1) and proc_pid_limits(5) name it. */
-interface LimitKind {
-  readonly option: string
-  readonly name: string
-}
-
-const FILE_SIZE: LimitKind = { option: 'fsize', name: 'Max file size' }
-const OPEN_FILES: LimitKind = { option: 'nofile', name: 'Max open files' }
 
 /** @param tryIt what another process of the target runs into under such a limit: evidence as long as the target has it */
 async function limitProcess(
@@ -95,7 +78,7 @@ async function limitProcess(
   await setLimit(world, pid, kind, limit)
   return {
     async probe() {
-      if ((await limitOf(pid, kind)) !== limit) return undefined
+      if (softLimit(pid, kind) !== limit) return undefined
       const result = await tryIt()
       return (
         result && { ...result, detail: `${result.detail}, with the limit that /proc/${pid}/limits shows` }
@@ -113,13 +96,6 @@ async function limitProcess(
 async function setLimit(world: FaultWorld, pid: number, { option }: LimitKind, limit: string) {
   const [file, ...args] = world.asTarget(['prlimit', '--pid', String(pid), `--${option}=${limit}:`])
   await command(file!, ...args)
-}
-
-/** The soft limit; undefined where the process has ended. */
-async function limitOf(pid: number, { name }: LimitKind): Promise<string | undefined> {
-  if (!existsSync(`/proc/${pid}`)) return undefined
-  const limits = await readFile(`/proc/${pid}/limits`, 'latin1')
-  return new RegExp(`^${name}\\s+(\\w+)`, 'm').exec(limits)?.[1]
 }
 
 async function largestFile(directory: string): Promise<number> {

@@ -1,6 +1,6 @@
 /** A process that can open nothing more: its soft RLIMIT_NOFILE is lowered to what it has open (prlimit(2)). */
-import { readdirSync, readFileSync } from 'node:fs'
 import { CommandError, command } from '../../sandbox/command.js'
+import { OPEN_FILES, openFilesLimit, softLimit } from '../../sandbox/process-limits.js'
 import { credentialsOf, descendants, isRunning, type ProcessId } from '../host/processes.js'
 import type { PlannedProcess } from '../plan.js'
 import { type Fault, Told } from './fault.js'
@@ -35,39 +35,47 @@ export const fdLimit: Fault<Limited> = {
   *save(plan) {
     checkProcesses(plan)
     for (const each of plan.processes) {
-      if (!isRunning(each)) continue
-      yield { ...each, from: softLimit(each.pid), to: String(lowestUnused(each.pid)) }
+      const from = limitOf(each)
+      const used = openFilesLimit(each.pid, 0)
+      if (from === undefined || used === undefined) continue // it has ended
+      yield { ...each, from, to: String(Math.min(used, Number(from))) }
     }
   },
   async inject(_plan, saved) {
-    for (const each of saved) await setSoftLimit(each, each.to)
+    const limited: Limited[] = []
+    for (const each of saved) {
+      if (!isRunning(each)) continue
+      await setSoftLimit(each, each.to)
+      limited.push(each)
+    }
     return {
-      detail: saved.map((each) => `${named([each])} may have ${each.to} files open, and has`).join(', '),
+      detail: limited.map((each) => `${named([each])} may have ${each.to} files open, and has`).join(', '),
     }
   },
   async undo(_plan, saved) {
     const left = new Told()
+    const failed = new Told()
     let raised = 0
+    const raise = async (each: ProcessId, from: string) => {
+      const why = await whyNotRaised(each, from)
+      if (why === undefined) raised += 1
+      else failed.add(why)
+    }
     for (const each of saved) {
-      const now = isRunning(each) ? softLimit(each.pid) : undefined
+      const now = limitOf(each)
       if (now === undefined) left.add(`${named([each])} has ended`)
-      else if (now === each.to && now !== each.from) {
-        await setSoftLimit(each, each.from)
-        raised += 1
-      } else if (now !== each.from)
+      else if (now === each.to && now !== each.from) await raise(each, each.from)
+      else if (now !== each.from)
         left.add(`${named([each])}: somebody set its limit to ${now}, it was ${each.from}`)
     }
-    const failed = new Told()
     const tried = new Set<number>()
     // what is started while we look has the low limit, too
     for (let scan = 0; scan < MOST_SCANS; scan += 1) {
       const found = heirs(saved.filter(isRunning)).filter(({ pid }) => !tried.has(pid))
       if (found.length === 0) break
-      for (const heir of found) {
+      for (const { from, ...heir } of found) {
         tried.add(heir.pid)
-        const why = await raiseHeir(heir)
-        if (why === undefined) raised += 1
-        else failed.add(why)
+        await raise(heir, from)
       }
     }
     return {
@@ -76,15 +84,12 @@ export const fdLimit: Fault<Limited> = {
       failed: failed.lines,
     }
   },
-  /** A new descriptor gets the lowest number that is not in use, which has to be below the limit: getrlimit(2). */
   observe(plan) {
-    const full = plan.processes.find(
-      (each) => isRunning(each) && lowestUnused(each.pid) >= Number(softLimit(each.pid)),
-    )
+    const full = plan.processes.find((each) => Number(limitOf(each)) <= (openFilesLimit(each.pid, 0) ?? -1))
     return (
       full && {
         sign: 'EMFILE',
-        detail: `${named([full])} uses every number below its limit, ${softLimit(full.pid)}`,
+        detail: `${named([full])} uses every number below its limit, ${limitOf(full)}`,
       }
     )
   },
@@ -95,46 +100,31 @@ function heirs(saved: readonly Limited[]): Heir[] {
   const known = new Set(saved.map(({ pid }) => pid))
   return descendants(known).flatMap(({ ancestor, ...child }) => {
     const { from, to } = saved.find(({ pid }) => pid === ancestor)!
-    return from !== to && softLimit(child.pid) === to ? [{ ...child, from }] : []
+    return from !== to && limitOf(child) === to ? [{ ...child, from }] : []
   })
 }
 
-/** @returns why it has the low limit still, in words; undefined where it has not, or has ended */
-async function raiseHeir({ from, ...child }: Heir): Promise<string | undefined> {
-  if (!isRunning(child)) return undefined
+/** @returns in words; undefined where it is raised, or has ended */
+async function whyNotRaised(process_: ProcessId, from: string): Promise<string | undefined> {
   try {
-    // it may have made that its hard limit as well, which only root can raise again
-    await setSoftLimit(child, from).catch(() => setSoftLimit(child, from, from))
+    // it may have made the low one its hard limit as well, which only root can raise again
+    await setSoftLimit(process_, from).catch(() => setSoftLimit(process_, from, from))
     return undefined
   } catch (error) {
-    return isRunning(child)
-      ? `the limit of ${child.pid} cannot be raised: ${(error as Error).message}`
+    return isRunning(process_)
+      ? `the limit of ${process_.pid} cannot be raised: ${(error as Error).message}`
       : undefined
   }
 }
 
-function lowestUnused(pid: number): number {
-  const used = new Set(readdirSync(`/proc/${pid}/fd`).map(Number))
-  for (let number = 0; ; number += 1) if (!used.has(number)) return number
-}
-
-/** proc_pid_limits(5). */
-function softLimit(pid: number): string {
-  return /^Max open files\s+(\S+)/m.exec(limitsOf(pid))?.[1] ?? 'unknown'
-}
-
-function limitsOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/limits`, 'latin1')
-  } catch (error) {
-    if (!['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
-    return '' // it has just ended
-  }
+/** @returns undefined where it has ended */
+function limitOf(process_: ProcessId): string | undefined {
+  return isRunning(process_) ? softLimit(process_.pid, OPEN_FILES) : undefined
 }
 
 /** For another user's process that takes CAP_SYS_RESOURCE, or being that user: some roots do not have the former. */
 async function setSoftLimit({ pid }: ProcessId, limit: string, hard = ''): Promise<void> {
-  const set = ['prlimit', '--pid', String(pid), `--nofile=${limit}:${hard}`] as const
+  const set = ['prlimit', '--pid', String(pid), `--${OPEN_FILES.option}=${limit}:${hard}`] as const
   try {
     await command(...set)
   } catch (error) {
