@@ -201,7 +201,12 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
       mkdirSync(box)
       chownSync(box, NOBODY, 0)
       chmodSync(box, 0o2770)
+      const closed = path.join(ground.data, 'closed')
+      mkdirSync(path.join(closed, 'below'), { recursive: true })
+      chownSync(closed, NOBODY, NOBODY)
+      chmodSync(path.join(closed, 'below'), 0o700)
       for (const [fault, why, ...options] of [
+        ['permissions', /'below' in it may not be read\n.*call it as root/, '--path', closed],
         ['permissions', /box has the set-group-ID bit of group 0/],
         ['immutable', /needs CAP_LINUX_IMMUTABLE/],
         ['stall', /needs CAP_SYS_ADMIN/],
@@ -215,7 +220,7 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
         expect([refused.exitCode, refused.stderr]).toEqual([3, expect.stringMatching(why)])
         expect(readdirSync(state)).not.toContain('active')
       }
-      rmSync(box, { recursive: true })
+      for (const directory of [box, closed]) rmSync(directory, { recursive: true })
     })
   })
 

@@ -129,30 +129,32 @@ export class Journal {
       })
     }
     try {
-      syncDirectory(state)
-      journal.#write('plan.json', head)
+      journal.#keep(() => {
+        syncDirectory(state)
+        journal.#write('plan.json', head)
+      })
       return journal
     } catch (error) {
       journal.remove()
-      throw noRoom(state, error)
+      throw error
     }
   }
 
   /**
-   * Saves how everything was that will be changed, and arms the journal.
-   * @throws HostError where it cannot be written; it is removed then
+   * Saves how everything was that will be changed, and arms the journal. Where that fails the journal is removed.
+   * @throws HostError where it cannot be written; what `saved` throws
    */
   async save(saved: Iterable<Saved>): Promise<readonly Saved[]> {
     const kept: Saved[] = []
     const hash = createHash('sha256')
     const file = path.join(this.directory, 'saved.jsonl')
     try {
-      const fd = openSync(file, NEW_FILE, 0o600)
+      const fd = this.#keep(() => openSync(file, NEW_FILE, 0o600))
       try {
         let lines = ''
         const flush = () => {
           hash.update(lines)
-          writeFileSync(fd, lines)
+          this.#keep(() => writeFileSync(fd, lines))
           lines = ''
         }
         for (const each of saved) {
@@ -163,21 +165,33 @@ export class Journal {
           await breathe()
         }
         flush()
-        fsyncSync(fd)
+        this.#keep(() => fsyncSync(fd))
       } finally {
         closeSync(fd)
       }
-      syncDirectory(this.directory)
-      this.#write('armed.json', { ...this.#head, lines: kept.length, sha256: hash.digest('hex') })
+      const armed = { ...this.#head, lines: kept.length, sha256: hash.digest('hex') }
+      this.#keep(() => {
+        syncDirectory(this.directory)
+        this.#write('armed.json', armed)
+      })
       return kept
     } catch (error) {
       this.remove()
-      throw (error as NodeJS.ErrnoException).syscall === undefined ? error : noRoom(this.#state, error)
+      throw error
     }
   }
 
   remove(): void {
     removeJournal(this.#state)
+  }
+
+  /** @throws HostError where it cannot be written */
+  #keep<T>(write: () => T): T {
+    try {
+      return write()
+    } catch (error) {
+      throw noRoom(this.#state, error)
+    }
   }
 
   /** A file is there as a whole, or not at all. */

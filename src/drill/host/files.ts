@@ -6,6 +6,7 @@
  * Names are bytes: a file system knows no encoding.
  */
 import { type BigIntStats, closeSync, constants, fstatSync, fsyncSync, openSync, readdirSync } from 'node:fs'
+import { HostError } from '../../errors.js'
 import { RefusedError } from '../errors.js'
 
 /** open(2): a descriptor for the place alone, which asks for no permission on the file. Node has no name for it. */
@@ -108,8 +109,8 @@ export interface Found {
 }
 
 /**
- * A directory itself and everything below it, without leaving its file system. What goes away meanwhile is left out;
- * a directory that may not be read is an error.
+ * A directory itself and everything below it, without leaving its file system. What goes away meanwhile is left out.
+ * @throws HostError where a directory may not be read
  */
 export function* walk(root: number): Generator<Found> {
   const stat = statOf(root)
@@ -118,8 +119,8 @@ export function* walk(root: number): Generator<Found> {
 }
 
 function* below(directory: number, path: Buffer, dev: bigint): Generator<Found> {
-  for (const name of readdirSync(pathOf(directory), { encoding: 'buffer' })) {
-    const fd = attempt(() => openAt(directory, name))
+  for (const name of readable(path, () => readdirSync(pathOf(directory), { encoding: 'buffer' }))) {
+    const fd = readable(path, () => attempt(() => openAt(directory, name)))
     if (fd === undefined) continue
     try {
       const stat = statOf(fd)
@@ -130,6 +131,19 @@ function* below(directory: number, path: Buffer, dev: bigint): Generator<Found> 
     } finally {
       closeSync(fd)
     }
+  }
+}
+
+function readable<T>(directory: Buffer, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error
+    const what = directory.length === 0 ? 'that directory' : `'${showName(directory)}' in it`
+    throw new HostError(`${what} may not be read`, {
+      hint: 'call it as root, by sudo, or name a directory that is yours as a whole',
+      cause: error,
+    })
   }
 }
 
