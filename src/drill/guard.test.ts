@@ -39,8 +39,8 @@ test('so it is for a full disk, unless that is allowed', () => {
   ).not.toThrow()
 })
 
-test('an overlay gives a file that is changed another identity', () => {
-  expect(() => checkPlace({ ...place, type: 'overlay' }, { ...rules, allowRootFilesystem: true })).toThrow(
+test.each(['overlay', 'fuse.fuse-overlayfs'])('%s gives a file that is changed another identity', (type) => {
+  expect(() => checkPlace({ ...place, type }, { ...rules, allowRootFilesystem: true })).toThrow(
     /on an overlay/,
   )
 })

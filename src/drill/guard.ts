@@ -35,6 +35,8 @@ const NEVER_TYPES = [
   'tracefs',
   'debugfs',
 ]
+/** There a file of a lower layer becomes another one as soon as it is changed: no undo can take that back. */
+const OVERLAYS = ['overlay', 'aufs', 'fuse.fuse-overlayfs', 'fuse.unionfs', 'fuse.unionfs-fuse']
 /** What the tool, the system's log and whoever has to help need to write to: none of it may stand still. */
 const NEVER_FROZEN = ['/', '/usr', '/etc', '/var', '/var/log', '/tmp', '/run', '/home', '/root']
 /** Only when allowed. */
@@ -57,7 +59,7 @@ export function checkPlace(place: Place, { fault, state, allowRootFilesystem }: 
   if (NEVER_TYPES.includes(type)) {
     throw new RefusedError(`${path} is on ${type}, which is a part of the system`)
   }
-  if (type === 'overlay') {
+  if (OVERLAYS.includes(type)) {
     throw new RefusedError(`${path} is on an overlay, where a file that is changed becomes another one`, {
       hint: 'name a directory on a volume of its own, or choose drill pause, kill or fd-limit',
     })
