@@ -130,16 +130,17 @@ export class Log {
         continue
       }
       const isLast = id === ids.at(-1)
-      this.segments.push(forWriting && isLast ? this.#openLast(path) : this.#open(path, 'r'))
+      const segment = forWriting && isLast ? this.#openLast(path) : this.#open(path, 'r')
+      segment.isReplaceable = !forWriting
+      segment.relax()
+      this.segments.push(segment)
     }
     for (const segment of this.segments) this.#slots.set(segment.slot, segment)
     this.#storeId = this.segments[0]?.header.storeId ?? this.#storeId
   }
 
   #open(path: string, flags: 'r' | 'r+'): Segment {
-    const segment = Segment.open(path, this.#nextSlot++, flags)
-    segment.relax()
-    return segment
+    return Segment.open(path, this.#nextSlot++, flags)
   }
 
   #openLast(path: string): Segment {

@@ -6,6 +6,9 @@ import { freshPath } from '../testing/directory.js'
 import { compileStory } from '../testing/lightning/story.js'
 import { Store, verify } from './index.js'
 
+/** Bytes of a segment that holds one value. */
+const SMALL = 4096
+
 it('looks again where a compaction removed a file between the listing and the opening', async () => {
   const dir = freshPath()
   const store = await Store.open(dir)
@@ -38,6 +41,21 @@ it('looks again where a compaction came between the listing and the opening', as
   listing.mockReturnValueOnce(['0000000001.log'] as never)
   expect((await verify(dir)).damage).toEqual([])
   listing.mockRestore()
+  await store.close()
+})
+
+it('reads what a compaction has replaced since, however many files that were', async () => {
+  const dir = freshPath()
+  const store = await Store.open(dir, { segmentSize: SMALL })
+  const keys = Array.from({ length: 600 }, (_, i) => `k${i}`)
+  for (const key of keys) await store.put(key, Buffer.alloc(SMALL, key))
+  const reader = await Store.open(dir, { readOnly: true })
+  expect(reader.stats().segments).toBeGreaterThan(512)
+  for (const key of keys) await store.put(key, 'new')
+  await store.compact()
+  expect(store.stats().segments).toBeLessThan(10)
+  for (const key of keys) expect((await reader.get(key))?.toString()).toContain(key)
+  await reader.close()
   await store.close()
 })
 

@@ -29,7 +29,7 @@ export function segmentIds(names: readonly string[]): number[] {
     .sort((a, b) => a - b)
 }
 
-/** Descriptors that are kept open: beyond that, a read opens its file by itself. */
+/** Descriptors that are kept open where they need not be: beyond that, a read opens its file by itself. */
 const MAX_OPEN = 512
 let open = 0
 
@@ -44,6 +44,8 @@ export class Segment {
   lastCommit: number
   /** False while frames are appended to it: its descriptor then is the one that can write. */
   isSealed = true
+  /** True where somebody else may put another file under its name: it is only to be read by the descriptor it has. */
+  isReplaceable = false
   /** Bytes of all entries, and of those that the index points to. */
   entryBytes = 0
   liveBytes = 0
@@ -118,7 +120,7 @@ export class Segment {
 
   /** Gives the descriptor back where too many are open. */
   relax(): void {
-    if (open > MAX_OPEN && this.isSealed) this.close()
+    if (open > MAX_OPEN && this.isSealed && !this.isReplaceable) this.close()
   }
 
   close(): void {

@@ -96,8 +96,8 @@ class Reading {
       if (id < expected) continue
       if (id > expected) this.#noteMissingSegment(expected)
       const segment = this.#open(id, ids[i + 1] ?? id + 1, storeId)
+      segment.isReplaceable = true
       this.#segments.push(segment)
-      segment.relax()
       expected = segment.header.lastId + 1
     }
     if (this.#segments.at(-1)?.header.compacted) this.#noteMissingSegment(expected)
@@ -156,7 +156,7 @@ class Reading {
       this.#note(path, segment.size, 0, `${header.length - segment.size} bytes are missing`)
     }
     this.#commit = Math.max(this.#commit, header.lastCommit)
-    segment.relax()
+    segment.close()
   }
 
   /** Reads whole frames and what damage follows them; returns where that ends. */
