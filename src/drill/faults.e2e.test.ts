@@ -15,6 +15,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { BIN, cli, NOBODY } from '../testing/cli.js'
+import { putIntoDiskGroup } from '../testing/disk-group.js'
 import { type Ground, NO_GROUND, prepareGround } from '../testing/drill-ground.js'
 import { mounts } from './host/mounts.js'
 import { processState, sessionMembers } from './host/processes.js'
@@ -193,18 +194,21 @@ child = os.fork()
 if child: print(child)
 time.sleep(1000)
 `)
-      const group = (pid: number) => readFileSync(`/proc/${pid}/cgroup`, 'latin1')
-      const before = group(service.pid)
+      const disks = putIntoDiskGroup(service.pid)
+      const state = (pid: number) => readFileSync(`/proc/${pid}/cgroup`, 'latin1') + disks.limits()
+      const before = state(service.pid)
       const running = slow('--pid', String(service.pid), '--bytes-per-second', '32KiB', '--for', '3s')
-      await expect.poll(() => group(service.pid), POLL).toMatch(/lightning-chaos-/)
+      const isSlow = disks.version === 1 ? /lightning-chaos-/ : /wbps=32768/
+      await expect.poll(() => state(service.pid), POLL).toMatch(isSlow)
       service.stdin!.write('\n')
       const child = Number(String((await once(service.stdout!, 'data'))[0]))
-      expect(group(child)).toMatch(/lightning-chaos-/)
+      expect(state(child)).toMatch(isSlow)
       const { exitCode, stdout, stderr } = await running
       expect(exitCode, stdout + stderr).toBe(0)
       expect(stdout).toMatch(/BLOCKED probe 1/)
-      expect([group(service.pid), group(child)]).toEqual([before, before])
-      process.kill(child)
+      expect([state(service.pid), state(child)]).toEqual([before, before])
+      for (const pid of [child, service.pid]) process.kill(pid, 'SIGKILL')
+      await disks.remove()
     })
 
     test('is about a service, and a disk that can be throttled', async () => {

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { INSTANCE_PREFIX, INSTANCES } from '../evidence/kernel-trace.js'
 import { isAlive } from '../sandbox/owner.js'
 import { BIN, cli } from '../testing/cli.js'
+import { type DiskGroup, putIntoDiskGroup } from '../testing/disk-group.js'
 import { type Ground, NO_GROUND, prepareGround } from '../testing/drill-ground.js'
 import { allEnded, MARK, marked } from '../testing/leftovers.js'
 import { processState } from './host/processes.js'
@@ -47,13 +48,16 @@ describe.skipIf(NO_GROUND !== undefined)(`kills (${NO_GROUND ?? 'root'})`, () =>
   let ground: Ground
   let room: ReturnType<Ground['free']>
   let service: ChildProcess
+  let disks: DiskGroup
   beforeAll(() => {
     ground = prepareGround()
     room = ground.free()
     service = spawn('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', 'sleep', '100000'])
+    disks = putIntoDiskGroup(service.pid!)
   })
-  afterAll(() => {
+  afterAll(async () => {
     service.kill('SIGKILL')
+    await disks.remove()
     ground.remove()
   })
 
@@ -116,7 +120,8 @@ describe.skipIf(NO_GROUND !== undefined)(`kills (${NO_GROUND ?? 'root'})`, () =>
     const limits = readFileSync(`/proc/${service.pid}/limits`, 'latin1')
     const group = readFileSync(`/proc/${service.pid}/cgroup`, 'latin1')
     const isStopped = processState(service.pid!)?.state === 'T'
-    return { ...ground.snapshot(), isStopped, limits, group, groups: groups(ground.state), traces: traces() }
+    const throttled = [disks.limits(), ...groups(ground.state)]
+    return { ...ground.snapshot(), isStopped, limits, group, throttled, traces: traces() }
   }
 
   async function undisturbed(argv: readonly string[]): Promise<number> {

@@ -12,7 +12,6 @@ import {
   limitIn,
   membersOf,
   move,
-  NO_LIMIT,
 } from '../host/cgroups.js'
 import { placeOf } from '../host/place.js'
 import { bootId, isRunning } from '../host/processes.js'
@@ -98,9 +97,9 @@ export const slow: Fault<Saved> = {
       return { detail: 'nothing was undone', left: [], failed }
     }
     if (!isGroup(throttle.directory)) return gone
-    const isOurs = throttle.version === 1 || isStillSet(throttle)
-    if (isOurs) write(throttle, throttle.off)
-    else left.add(`${throttle.directory}: somebody changed its limits meanwhile`)
+    if (throttle.version === 1 || isLimitedBy(throttle, throttle.on)) write(throttle, throttle.off)
+    else if (!isLimitedBy(throttle, throttle.off))
+      left.add(`${throttle.directory}: somebody changed its limits meanwhile`)
     for (const each of membersIn(saved)) {
       const isThere = isRunning(each) && groupOf(each).directory === each.to
       if (isThere && !move(each.pid, each.from)) left.add(`${named([each])}: its group ${each.from} is gone`)
@@ -170,7 +169,7 @@ function throttleOf({ version, directory }: Cgroup, disk: string, plan: DrillPla
   return {
     ...{ kind: 'throttle', version, directory, disk },
     on: { 'io.max': `${disk} ${set}` },
-    off: { 'io.max': `${disk} ${before === set ? NO_LIMIT : before}` },
+    off: { 'io.max': `${disk} ${before}` },
   }
 }
 
@@ -186,8 +185,9 @@ function readLimits(directory: string): string {
   }
 }
 
-function isStillSet({ directory, disk, on }: Throttle): boolean {
-  return on['io.max'] === `${disk} ${limitIn(readLimits(directory), disk)}`
+/** With version 2. */
+function isLimitedBy({ directory, disk }: Throttle, limits: Throttle['on']): boolean {
+  return limits['io.max'] === `${disk} ${limitIn(readLimits(directory), disk)}`
 }
 
 function write({ directory }: Throttle, files: Readonly<Record<string, string>>): void {

@@ -26,6 +26,8 @@ describe('the control group that has to do with disks', () => {
 
   it('lies below the mount point, of which a container sees a part', () => {
     expect(diskGroupOf('0::/docker/abc/db\n', CONTAINER)?.directory).toBe('/sys/fs/cgroup/db')
+    expect(diskGroupOf('0::/docker/abc\n', CONTAINER)?.directory).toBe('/sys/fs/cgroup')
+    expect(diskGroupOf('0::/docker/abcdef\n', CONTAINER)?.directory).toBe('/sys/fs/cgroup/docker/abcdef')
   })
 
   it('may be nowhere', () => {

@@ -30,8 +30,7 @@ export function diskGroupOf(text: string, all: readonly Mount[] = mounts()): Cgr
 
 /** A container sees its own part of the hierarchy at the mount point. */
 function below({ root, point }: Mount, group: string): string {
-  const inner = group.startsWith(root) ? group.slice(root.length) : group
-  return path.join(point, inner)
+  return path.join(point, `${group}/`.startsWith(`${root}/`) ? group.slice(root.length) : group)
 }
 
 /** @returns undefined where the process has ended */
