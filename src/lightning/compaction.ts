@@ -4,9 +4,17 @@
  */
 import fs from 'node:fs'
 import { join } from 'node:path'
-import { CorruptionError, DiskFullError, errorFrom } from './errors.js'
+import { CorruptionError, DiskFullError, errorFrom, IoError } from './errors.js'
 import { closeFile, removeLeftover, writeFully } from './files.js'
-import { FRAME_HEAD, finishFrame, frameLength, frameSeed, HEADER_SIZE, visitEntries } from './format.js'
+import {
+  FRAME_HEAD,
+  finishFrame,
+  frameLength,
+  frameSeed,
+  HEADER_SIZE,
+  type SegmentHeader,
+  visitEntries,
+} from './format.js'
 import type { Log } from './log.js'
 import { scanFrames } from './scan.js'
 import { type Segment, segmentName, UNFINISHED } from './segment.js'
@@ -73,7 +81,8 @@ interface Move {
 
 async function compactRun(host: CompactionHost, run: readonly Segment[]): Promise<void> {
   const { log } = host
-  const first = run[0]!.header
+  const replaced = run[0]!
+  const first = replaced.header
   const last = run.at(-1)!
   const cleanAsOf = log.commit
   const identity = { storeId: first.storeId, firstId: first.firstId, lastId: last.header.lastId }
@@ -87,10 +96,11 @@ async function compactRun(host: CompactionHost, run: readonly Segment[]): Promis
     out.flush()
     await syncOff(fd, unfinished)
     host.assertWritable()
+    replaced.pin()
   } catch (error) {
     closeFile(fd)
     removeLeftover(unfinished)
-    throw errorFrom(error, `compact ${run[0]!.path}`)
+    throw errorFrom(error, `compact ${replaced.path}`)
   }
   const header = {
     ...identity,
@@ -100,7 +110,7 @@ async function compactRun(host: CompactionHost, run: readonly Segment[]): Promis
     length: out.position,
     cleanAsOf,
   }
-  const segment = log.create(header, fd)
+  const segment = createInPlace(log, replaced, header, fd)
   segment.size = out.position
   segment.entryBytes = out.entryBytes
   for (const { key, from, offset, length } of out.moves) {
@@ -110,6 +120,16 @@ async function compactRun(host: CompactionHost, run: readonly Segment[]): Promis
     segment.liveBytes += length
   }
   log.replace(run, segment)
+}
+
+/** Where it is not known whether the rename is durable, what is in the old file is still read: by its descriptor. */
+function createInPlace(log: Log, replaced: Segment, header: SegmentHeader, fd: number): Segment {
+  try {
+    return log.create(header, fd)
+  } catch (error) {
+    if (!(error instanceof IoError)) replaced.unpin()
+    throw error
+  }
 }
 
 /**
@@ -126,7 +146,7 @@ async function copyEntries(log: Log, segment: Segment, keepDeletes: boolean, out
   const { slot, size, header } = segment
   const commit = header.compacted ? undefined : header.firstCommit
   const end = await scanFrames(
-    segment.fd,
+    segment.pin(),
     segment.seed,
     HEADER_SIZE,
     size,
@@ -143,7 +163,7 @@ async function copyEntries(log: Log, segment: Segment, keepDeletes: boolean, out
         }
       })
     },
-  )
+  ).finally(() => segment.unpin())
   const damage = end.bad?.reason ?? (end.position < size ? 'the file ends before its last commit' : undefined)
   if (damage !== undefined) throw new CorruptionError(segment.path, end.position, damage)
 }

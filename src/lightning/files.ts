@@ -71,17 +71,29 @@ export function renameDurably(from: string, to: string): void {
  * Node 20 that never ends where a parent is there and yet says ENOENT, as those in /proc do.
  */
 export function makeDirectory(path: string): void {
+  if (fs.existsSync(path)) return
+  const parent = dirname(path)
+  makeDirectory(parent)
+  withDirectory(parent, (sync) => {
+    try {
+      fs.mkdirSync(path)
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST' || !fs.existsSync(path)) throw error // else somebody else has just made it
+    }
+    sync()
+  })
+}
+
+/**
+ * Makes the own entry of a directory durable that is there already: who made it may have been killed before that. Where
+ * the one above it may not be read, or is of a kind that cannot be synced (fsync(2), EINVAL), that was up to them.
+ */
+export function syncNew(path: string): void {
   try {
-    fs.mkdirSync(path)
+    syncDirectory(dirname(path))
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST') return
-    const parent = dirname(path)
-    if (code !== 'ENOENT' || fs.existsSync(parent)) throw error
-    makeDirectory(parent)
-    fs.mkdirSync(path)
+    if (!['EACCES', 'EPERM', 'EINVAL'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
   }
-  syncDirectory(dirname(path))
 }
 
 /** Makes the entries of a directory durable. */

@@ -50,7 +50,13 @@ export class Lock {
         throw error
       }
       if (found[0] !== undefined && found[0] !== FREE) takenFrom = found[0]
-      if (settle(dir, mine)) return new Lock(dir, mine, takenFrom)
+      const lock = new Lock(dir, mine, takenFrom)
+      try {
+        if (settle(dir, mine)) return lock
+      } catch (error) {
+        lock.release()
+        throw error
+      }
       pause()
     }
     throw new LockedError('ELOCKED', `${dir} is being opened by several processes at once`)

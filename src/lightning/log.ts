@@ -18,6 +18,7 @@ import {
   renameDurably,
   syncData,
   syncDirectory,
+  syncNew,
   withoutLock,
   writeFully,
 } from './files.js'
@@ -131,8 +132,9 @@ export class Log {
       }
       const isLast = id === ids.at(-1)
       const segment = forWriting && isLast ? this.#openLast(path) : this.#open(path, 'r')
-      segment.isReplaceable = !forWriting
-      segment.relax()
+      // a compaction of whoever holds the lock may put another file under its name
+      if (forWriting) segment.relax()
+      else segment.pin()
       this.segments.push(segment)
     }
     for (const segment of this.segments) this.#slots.set(segment.slot, segment)
@@ -230,23 +232,28 @@ export class Log {
 
   /**
    * Makes what was read durable and the log ready for writing: what is behind the last commit is cut off, that commit is written
-   * once more in its place, and the directory is synced. A process that died, or a sync that failed, may have left them
+   * once more in its place, and the directory is synced; the one above it where there is nothing in the log yet. A process that died, or a sync that failed, may have left them
    * in memory only, on pages that the kernel already calls clean.
    * @throws LightningError where that is refused; the log then can be read, but not written
    */
   repair(): void {
     if (this.unwritable !== undefined) throw this.unwritable
-    for (const path of this.leftovers) removeLeftover(path)
     const { active } = this
-    if (active === undefined) return
     try {
+      // the rename that put a compacted file in the place of others has to be durable before they go
+      if (this.leftovers.some((path) => !path.endsWith(UNFINISHED))) syncDirectory(this.dir)
+      for (const path of this.leftovers) removeLeftover(path)
+      if (active === undefined) {
+        syncNew(this.dir)
+        return
+      }
       if (active.fileSize() > active.size) this.#cutOff(active)
       this.#roomEnd = active.size
       if (this.#lastFrame !== undefined && active.size > HEADER_SIZE) this.#rewrite(active, this.#lastFrame)
       syncData(active.fd, active.path)
       syncDirectory(this.dir)
     } catch (error) {
-      throw errorFrom(error, `make ${active.path} ready for writing`)
+      throw errorFrom(error, `make ${active?.path ?? this.dir} ready for writing`)
     }
   }
 

@@ -44,12 +44,11 @@ export class Segment {
   lastCommit: number
   /** False while frames are appended to it: its descriptor then is the one that can write. */
   isSealed = true
-  /** True where somebody else may put another file under its name: it is only to be read by the descriptor it has. */
-  isReplaceable = false
   /** Bytes of all entries, and of those that the index points to. */
   entryBytes = 0
   liveBytes = 0
   #fd: number | undefined
+  #isPinned = false
 
   constructor(path: string, header: SegmentHeader, slot: number, fd: number) {
     this.path = path
@@ -118,9 +117,24 @@ export class Segment {
     }
   }
 
+  /**
+   * Keeps the descriptor open: somebody reads along it while others run, or another file may come to have the name.
+   * @throws Error of Node where it was given back and there is none left
+   */
+  pin(): number {
+    const { fd } = this
+    this.#isPinned = true
+    return fd
+  }
+
+  unpin(): void {
+    this.#isPinned = false
+    this.relax()
+  }
+
   /** Gives the descriptor back where too many are open. */
   relax(): void {
-    if (open > MAX_OPEN && this.isSealed && !this.isReplaceable) this.close()
+    if (open > MAX_OPEN && this.isSealed && !this.#isPinned) this.close()
   }
 
   close(): void {

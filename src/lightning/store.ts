@@ -179,8 +179,7 @@ export class Store {
   /** All of these writes, in this order, or none. Resolves when they are durable. */
   async batch(operations: readonly BatchWrite[]): Promise<void> {
     this.#assertOpen()
-    if (canPass(this.#stopped)) await this.#resume()
-    this.#assertWritable()
+    if (!canPass(this.#stopped)) this.#assertWritable()
     const writes = operations.map(toWrite)
     const bytes = frameLength(writes.reduce((sum, write) => sum + entryLength(write), 0))
     if (bytes > MAX_FRAME_BYTES) {
@@ -191,8 +190,10 @@ export class Store {
     }
     if (writes.length === 0) return
     return new Promise((resolve, reject) => {
+      // at once, so that what is asked for later stays behind it
       this.#queue.push({ writes, bytes, resolve, reject })
-      this.#schedule()
+      if (canPass(this.#stopped)) void this.#resume().then(() => this.#schedule())
+      else this.#schedule()
     })
   }
 
@@ -219,6 +220,7 @@ export class Store {
   /** Resolves when every write that was asked for before is durable or was refused. */
   async sync(): Promise<void> {
     this.#assertOpen()
+    if (this.#resuming !== undefined) await this.#resuming
     this.#flush()
     if (this.#stopped instanceof IoError) throw this.#refusal(this.#stopped)
   }
@@ -351,6 +353,10 @@ export class Store {
     }
     const group = this.#queue.splice(0, count)
     if (group.length === 0) return
+    if (this.#stopped !== undefined) {
+      for (const { reject } of group) reject(this.#refusal(this.#stopped))
+      return
+    }
     this.#isAlone = group.length === 1 && this.#queue.length === 0
     try {
       this.#append(group.flatMap((request) => request.writes))

@@ -96,7 +96,7 @@ class Reading {
       if (id < expected) continue
       if (id > expected) this.#noteMissingSegment(expected)
       const segment = this.#open(id, ids[i + 1] ?? id + 1, storeId)
-      segment.isReplaceable = true
+      segment.pin()
       this.#segments.push(segment)
       expected = segment.header.lastId + 1
     }
@@ -106,9 +106,7 @@ class Reading {
   /** The store's id, from the first header that is whole. */
   #storeIdOf(ids: readonly number[]): string {
     for (const id of ids) {
-      const fd = fs.openSync(join(this.#dir, segmentName(id)), 'r')
-      const header = decodeHeader(readRange(fd, 0, HEADER_SIZE))
-      closeFile(fd)
+      const header = decodeHeader(headerOf(join(this.#dir, segmentName(id))))
       if (typeof header !== 'string') return header.storeId
     }
     return NO_HEADER.storeId
@@ -136,11 +134,9 @@ class Reading {
       return Segment.open(path, 0, 'r')
     } catch (error) {
       if (!(error instanceof CorruptionError)) throw error
-      const fd = fs.openSync(path, 'r')
-      const bytes = readRange(fd, 0, HEADER_SIZE)
-      this.#note(path, 0, bytes.length, error.reason)
+      this.#note(path, 0, headerOf(path).length, error.reason)
       const header = { ...NO_HEADER, storeId, firstId: id, lastId: next - 1 }
-      const segment = new Segment(path, header, 0, fd)
+      const segment = new Segment(path, header, 0, fs.openSync(path, 'r'))
       this.#guessed.add(segment)
       return segment
     }
@@ -223,6 +219,16 @@ const NO_HEADER: SegmentHeader = {
   lastCommit: 0,
   length: 0,
   cleanAsOf: 0,
+}
+
+/** As many of its bytes as there are. */
+function headerOf(path: string): Buffer {
+  const fd = fs.openSync(path, 'r')
+  try {
+    return readRange(fd, 0, HEADER_SIZE)
+  } finally {
+    closeFile(fd)
+  }
 }
 
 function readRange(fd: number, position: number, length: number): Buffer {
