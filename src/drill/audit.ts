@@ -1,6 +1,6 @@
 /** Who did what and when, for those who ask later: a line of JSON each in STATE/audit.jsonl, and the system's log. */
 import { execFile } from 'node:child_process'
-import { closeSync, constants, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, constants, fsyncSync, openSync, writeSync } from 'node:fs'
 import path from 'node:path'
 import { COMMAND_PATH } from '../sandbox/command.js'
 import type { DrillPlan } from './plan.js'
@@ -30,17 +30,9 @@ export function audit(state: string, plan: DrillPlan, event: AuditEvent, detail:
   }
 }
 
-/** Whether the log says that a drill was undone. */
-export function wasUndone(state: string, { id }: DrillPlan): boolean {
-  try {
-    const lines = readFileSync(path.join(state, 'audit.jsonl'), 'utf8').split('\n')
-    return lines.some((line) => line.includes(`"event":"undone","drill":"${id}"`))
-  } catch {
-    return false // there is none, which says nothing
-  }
-}
-
-const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW
+/** Without waiting, should it be a pipe by now. */
+const APPEND =
+  constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 /** logger(1) ends by itself, with or without a log daemon to hear it. */
 function toSystemLog(text: string): void {

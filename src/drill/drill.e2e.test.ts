@@ -126,12 +126,12 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
       await expect.poll(() => ground.free(), POLL).toEqual(room)
     })
 
-    test('passes, and leaves its traces in the log alone', async () => {
+    test('passes, and leaves its traces in the state directory alone', async () => {
       const { exitCode, stdout, stderr } = await cli(drill('diskfull', '--for', '300ms'))
       expect(stdout).toMatch(/ENOSPC probe 1/)
       expect(stdout).toMatch(/PASS 100.0% \(1\/1\)/)
       expect(exitCode, stderr).toBe(0)
-      expect(readdirSync(ground.state)).toEqual(['audit.jsonl'])
+      expect(readdirSync(ground.state).sort()).toEqual(['audit.jsonl', 'undone.json'])
       expect(audit().map(({ event }) => event)).toEqual(['armed', 'injected', 'undone', 'verified'])
     })
 
@@ -455,6 +455,30 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
         expect(ground.snapshot()).toEqual(before)
       },
     )
+
+    test('by two undos at once, of which one does it', async () => {
+      const argv = ['--path', ground.mountPoint, '--user', '0', '--for', '60s']
+      await killBoth(await start(drill('readonly', ...argv)))
+      const both = await Promise.all([undo(), undo()])
+      expect(both.map(({ exitCode }) => exitCode)).toEqual([0, 0])
+      expect(ground.snapshot()).toEqual(before)
+    })
+
+    test.each([
+      ['a directory', (log: string) => mkdirSync(log)],
+      ['a pipe that nobody reads', (log: string) => execFileSync('mkfifo', [log])],
+    ])('and says what its log lacks, where that is %s', async (_, make) => {
+      mkdirSync(ground.state, { mode: 0o700 })
+      make(path.join(ground.state, 'audit.jsonl'))
+      const running = await start(drill('permissions', '--for', '60s'))
+      const { exitCode, stdout, stderr } = await undo()
+      expect(exitCode, stderr).toBe(0)
+      expect(stdout).toMatch(/undone: permissions/)
+      const { code, output } = await running.end()
+      expect(code, output).toBe(0)
+      expect(output).toMatch(/the audit log does not have it: /)
+      expect(ground.snapshot()).toEqual(before)
+    })
 
     test('and what cannot be undone is kept in a new journal where the old one is gone', async () => {
       const running = await start(drill('permissions', '--for', '3s'))

@@ -20,6 +20,7 @@ import {
   readJournal,
   removeJournal,
   stateDirectory,
+  wasUndone,
 } from './journal.js'
 import type { DrillPlan } from './plan.js'
 
@@ -142,6 +143,44 @@ test('a directory that others may write to, or a link to one, is not obeyed', ()
   expect(() => checkState(path.join(state, 'link'))).toThrow(why)
   chmodSync(state, 0o777)
   expect(() => checkState(state)).toThrow(why)
+})
+
+test('a directory that others may put another one in the place of is not obeyed', () => {
+  const parent = path.join(state, 'parent')
+  const below = path.join(parent, 'state')
+  openState(below)
+  for (const [mode, isRefused] of [
+    [0o755, false],
+    [0o1777, false],
+    [0o777, true],
+    [0o757, true],
+  ] as const) {
+    chmodSync(parent, mode)
+    const check = expect(() => checkState(below), mode.toString(8))
+    if (isRefused) check.toThrow(/could be replaced by others/)
+    else check.not.toThrow()
+  }
+})
+
+test('where there can be no directory, there is no journal, and that is said', () => {
+  expect(readJournal('/dev/null/state')).toBeUndefined()
+  expect(() => openState('/dev/null/state')).toThrow(/cannot be written/)
+  // where mkdir(2) says ENOENT, for ever
+  expect(() => openState('/proc/state')).toThrow(/cannot be written/)
+})
+
+test('that a drill was undone is known without the log', async () => {
+  const id = { ...plan, id: 'the first' }
+  await Journal.begin(state, { plan: id, watchdog }).save([])
+  expect(wasUndone(state, id)).toBe(false)
+  removeJournal(state, id.id)
+  expect(wasUndone(state, id)).toBe(true)
+  // so it is where somebody removed the journal, and the watchdog undid it from memory
+  const other = { ...plan, id: 'the second' }
+  await Journal.begin(state, { plan: other, watchdog }).save([])
+  rmSync(activeDirectory(state), { recursive: true })
+  removeJournal(state, other.id)
+  expect([wasUndone(state, id), wasUndone(state, other)]).toEqual([false, true])
 })
 
 test('links on the way to the state directory are resolved', () => {

@@ -5,6 +5,7 @@
  *     STATE/active/plan.json     the plan, and the watchdog that carries it out
  *     STATE/active/saved.jsonl   a line for each thing that will be changed, as it was
  *     STATE/active/armed.json    how many lines there are, and their SHA-256; the plan once more
+ *     STATE/undone.json          what was STATE/active/plan.json, of the last drill that was undone
  *
  * Each file is written once, synced, and so is its directory, before the next begins; the first change of the host comes
  * after all three. So one that somebody cut shows it, and where armed.json is missing there is most likely nothing to undo.
@@ -22,6 +23,7 @@ import {
   renameSync,
   rmdirSync,
   rmSync,
+  type Stats,
   writeFileSync,
 } from 'node:fs'
 import { homedir } from 'node:os'
@@ -29,7 +31,7 @@ import path from 'node:path'
 import { setImmediate as breathe } from 'node:timers/promises'
 import { HostError } from '../errors.js'
 import { RefusedError } from './errors.js'
-import { syncDirectory } from './host/files.js'
+import { isGone, syncDirectory } from './host/files.js'
 import type { DrillPlan } from './plan.js'
 
 /** What a fault saved of one thing: JSON, and its own business. */
@@ -58,6 +60,7 @@ interface ArmedFile extends PlanFile {
 }
 
 const LINES_AT_A_TIME = 1000
+const UNDONE = 'undone.json'
 
 /**
  * The state directory, with every link on the way to it resolved: what the user named, else /var/lib/lightning-chaos for
@@ -82,25 +85,58 @@ function defaultState(): string {
 /** Makes the state directory where it is not there. @throws RefusedError, HostError */
 export function openState(state: string): void {
   try {
-    mkdirSync(state, { recursive: true, mode: 0o700 })
+    makeDirectories(state)
   } catch (error) {
     throw noRoom(state, error)
   }
   checkState(state)
 }
 
+/** Not by mkdir's `recursive`: in Node 20 that never ends below /proc. */
+function makeDirectories(directory: string): void {
+  if (isThere(directory)) return
+  makeDirectories(path.dirname(directory))
+  try {
+    mkdirSync(directory, { mode: 0o700 })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error // else somebody else has just made it
+  }
+}
+
 /**
- * What a journal says is done as whoever undoes it, root perhaps: nobody else may be able to write one.
+ * What a journal says is done as whoever undoes it, root perhaps: nobody else may be able to write one, or to put another
+ * directory in the place of its own.
  * @throws RefusedError where somebody else could
  */
 export function checkState(state: string): void {
-  const stat = lstatSync(state, { throwIfNoEntry: false })
-  if (stat === undefined) return
-  const isOurs = stat.isDirectory() && stat.uid === process.geteuid?.() && (stat.mode & 0o022) === 0
-  if (isOurs) return
-  throw new RefusedError(`${state} is no directory that we alone may write to`, {
-    hint: 'the undo journal is obeyed by whoever undoes: give a directory of your own with --state',
-  })
+  const stat = lookAt(state)
+  const us = process.geteuid?.()
+  if (stat !== undefined && !(stat.isDirectory() && stat.uid === us && (stat.mode & OTHERS_WRITE) === 0)) {
+    throw new RefusedError(`${state} is no directory that we alone may write to`, { hint: OWN_STATE })
+  }
+  for (let above = path.dirname(state); ; above = path.dirname(above)) {
+    const found = lookAt(above)
+    if (found !== undefined && mayBeReplacedIn(found)) {
+      throw new RefusedError(`${state} could be replaced by others, who may write to ${above}`, {
+        hint: OWN_STATE,
+      })
+    }
+    if (above === path.dirname(above)) return
+  }
+}
+
+const OTHERS_WRITE = 0o022
+const STICKY = 0o1000
+const OWN_STATE =
+  'the undo journal is obeyed by whoever undoes: give a directory of your own with --state, below directories of your own, or of root'
+
+/** Whether somebody else may rename what is in a directory: its owner, and who may write to it, unless it is sticky. */
+function mayBeReplacedIn({ uid, gid, mode }: Stats): boolean {
+  const us = process.geteuid?.()
+  if (uid !== 0 && uid !== us) return true
+  if ((mode & STICKY) !== 0) return false
+  const byGroup = (mode & constants.S_IWGRP) !== 0 && gid !== 0 && gid !== process.getegid?.()
+  return byGroup || (mode & constants.S_IWOTH) !== 0
 }
 
 export class Journal {
@@ -251,14 +287,34 @@ export function removeJournal(state: string, only?: string): void {
   const directory = activeDirectory(state)
   const there = only === undefined ? undefined : journaledDrill(state)
   if (there !== only && there !== undefined) return
-  for (const name of ['armed.json', 'armed.json.new', 'saved.jsonl', 'plan.json', 'plan.json.new']) {
-    rmSync(path.join(directory, name), { force: true })
-  }
+  const remove = (name: string) => rmSync(path.join(directory, name), { force: true })
+  for (const name of ['armed.json', 'armed.json.new', 'saved.jsonl']) remove(name)
+  noteUndone(state, only)
+  for (const name of ['plan.json', 'plan.json.new']) remove(name)
   try {
     rmdirSync(directory)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error // somebody else undid it, too
   }
+}
+
+/** By a rename, where that can be: a disk may be full by now. */
+function noteUndone(state: string, id: string | undefined): void {
+  const note = path.join(state, UNDONE)
+  try {
+    renameSync(path.join(activeDirectory(state), 'plan.json'), note)
+  } catch {
+    try {
+      writeFileSync(note, JSON.stringify({ plan: { id } }), { mode: 0o600 })
+    } catch {
+      // whoever asks later is not told that it was undone, and looks
+    }
+  }
+}
+
+/** Whether a drill was the last one of which nothing is left to be undone. */
+export function wasUndone(state: string, { id }: DrillPlan): boolean {
+  return readJson<PlanFile>(state, UNDONE)?.plan.id === id
 }
 
 export function activeDirectory(state: string): string {
@@ -301,7 +357,16 @@ function readOr(file: string, missing: string): string {
 }
 
 function isThere(file: string): boolean {
-  return lstatSync(file, { throwIfNoEntry: false }) !== undefined
+  return lookAt(file) !== undefined
+}
+
+function lookAt(file: string): Stats | undefined {
+  try {
+    return lstatSync(file)
+  } catch (error) {
+    if (isGone(error)) return undefined
+    throw error
+  }
 }
 
 function noRoom(state: string, cause: unknown): HostError {

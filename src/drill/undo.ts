@@ -1,14 +1,15 @@
 /** Undoes a drill from its journal alone. Safe to repeat, and for two at once. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { ownerName } from '../sandbox/owner.js'
-import { audit, wasUndone } from './audit.js'
+import { audit } from './audit.js'
 import { forgetTrace } from './call-trace.js'
 import { UndoError } from './errors.js'
 import type { Undone } from './faults/fault.js'
 import { FAULTS } from './faults/index.js'
 import { bootId, isNamespaceGone, isRunning, sessionMembers } from './host/processes.js'
-import { activeDirectory, type JournalContent, readJournal, removeJournal } from './journal.js'
+import { activeDirectory, type JournalContent, readJournal, removeJournal, wasUndone } from './journal.js'
 import { type DrillPlan, drillMark } from './plan.js'
+import { aloneIn } from './undo-lock.js'
 
 /** How long a watchdog may take to undo before it is ended and the journal is undone without it. */
 const WATCHDOG_MS = 120_000
@@ -19,6 +20,8 @@ const STEP_MS = 20
 /** What an undo did. */
 export interface Outcome extends Undone {
   readonly plan: DrillPlan
+  /** Why the audit log does not have it, in words. */
+  readonly unlogged?: string
 }
 
 /**
@@ -32,13 +35,14 @@ export async function undoActive(state: string, only?: string): Promise<Outcome 
   if (found === undefined || (only !== undefined && found.plan?.id !== only && !isJustBegun(found)))
     return undefined
   await endWatchdog(found)
-  const left = readJournal(state)
-  if (left?.plan?.id === found.plan?.id && left !== undefined) return await undoJournal(state, left)
-  if (found.plan !== undefined && !wasUndone(state, found.plan))
-    throw journalGone('the journal went while its watchdog was ended')
-  return (
-    found.plan && { plan: found.plan, detail: 'by its watchdog, which was at work', left: [], failed: [] }
-  )
+  return await aloneIn(state, async () => {
+    const left = readJournal(state)
+    if (left?.plan?.id === found.plan?.id && left !== undefined) return await undoJournal(state, left)
+    if (found.plan !== undefined && !wasUndone(state, found.plan))
+      throw journalGone('the journal went while its watchdog was ended')
+    const detail = 'by its watchdog, or another undo, which was at work'
+    return found.plan && { plan: found.plan, detail, left: [], failed: [] }
+  })
 }
 
 /**
@@ -72,9 +76,9 @@ export async function undoJournal(state: string, found: JournalContent): Promise
     audit(state, plan, 'not-undone', damage.join('; '))
     throw damaged(state, damage, undone)
   }
-  audit(state, plan, 'undone', undone.detail)
+  const unlogged = audit(state, plan, 'undone', undone.detail)
   forget(state, plan.id)
-  return { plan, ...undone }
+  return { plan, ...undone, ...(unlogged === undefined ? {} : { unlogged }) }
 }
 
 function dropTrace(watchdog: string): void {

@@ -18,7 +18,7 @@ import { briefly, planLines, timelineLines } from '../../drill/words.js'
 import { ExitCode, HostError, UsageError } from '../../errors.js'
 import { judgeGate } from '../../report/gate.js'
 import type { TrialResult } from '../../report/result.js'
-import { oneLine } from '../../report/words.js'
+import { oneLine, visible } from '../../report/words.js'
 import { checkFile, replaceFile } from '../../results/files.js'
 import { quoteCommandLine } from '../../target/command-line.js'
 import { resolveTarget } from '../../target/resolve.js'
@@ -188,7 +188,9 @@ async function doRounds(
       for (const line of timelineLines(record)) err.write(`${line}\n`)
       const trial = trialOf(record, again())
       const isVerified = trial.verdict !== 'error'
-      audit(settings.state, plan, isVerified ? 'verified' : 'not-verified', trial.reason ?? trial.verdict)
+      const event = isVerified ? 'verified' : 'not-verified'
+      const unlogged = audit(settings.state, plan, event, trial.reason ?? trial.verdict)
+      if (unlogged !== undefined) err.write(`the audit log does not have it: ${visible(unlogged)}\n`)
       trials.push(trial)
       target ??= record.workload?.target
       if (record.aborted !== undefined) break

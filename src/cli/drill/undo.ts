@@ -16,8 +16,9 @@ export async function drillUndo({ state }: { readonly state?: string }, { out }:
     out.write(`no drill is active (${directory})\n`)
     return ExitCode.gateMet
   }
-  const { plan, detail, left } = outcome
+  const { plan, detail, left, unlogged } = outcome
   out.write(`undone: ${plan.fault} ${plan.id}: ${visible(detail)}\n`)
   for (const each of left) out.write(`left as it is: ${visible(each)}\n`)
+  if (unlogged !== undefined) out.write(`the audit log does not have it: ${visible(unlogged)}\n`)
   return ExitCode.gateMet
 }
