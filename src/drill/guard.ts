@@ -1,10 +1,10 @@
 /** The guard rails: what a drill is refused for, and what ends it early. */
 import { existsSync, fstatSync, lstatSync, realpathSync, statfsSync } from 'node:fs'
 import { loadavg, tmpdir } from 'node:os'
-import path from 'node:path'
 import { formatSize } from '../scenario/size.js'
 import { RefusedError } from './errors.js'
-import { type Mount, mountOf, mounts } from './host/mounts.js'
+import { groundOf } from './host/ground.js'
+import { type Mount, mountOf, mounts, rootOf } from './host/mounts.js'
 import { existingPart, readJournal } from './journal.js'
 import type { FaultName, Place } from './plan.js'
 import type { Probe } from './probe/probe.js'
@@ -117,19 +117,32 @@ function isPartOfSystem(place: string): boolean {
 
 function whereIn(place: string, all: readonly Mount[]): [device: string | undefined, inside: string] {
   const mount = mountOf(place, all)
-  return [mount?.device, path.join(mount?.root ?? '/', path.relative(mount?.point ?? '/', place))]
+  return [mount?.device, mount === undefined ? place : rootOf(place, mount)]
 }
 
 function checkNotNeeded({ path, device, id }: Place, state: string): void {
   const needed = [...NEVER_FROZEN, state, process.execPath, import.meta.filename, process.cwd(), tmpdir()]
+  const grounds = needed.map((each) => [each, groundOf(realpathSync(existingPart(each)))] as const)
   const isOutput = (fd: number) => String(fstatSync(fd).dev) === id.dev
-  const frozen =
-    needed.find((each) => mountOf(realpathSync(existingPart(each)))?.device === device) ??
+  const needing =
+    grounds.find(([, { devices }]) => devices.includes(device))?.[0] ??
     ([1, 2].some(isOutput) ? 'the output of this command' : undefined)
-  if (frozen === undefined) return
-  throw new RefusedError(`${path} is on the same file system as ${frozen}, which may not stand still`, {
-    hint: 'there is no option to do it all the same: who would undo it?',
-  })
+  const hint = 'there is no option to do it all the same: who would undo it?'
+  if (needing !== undefined) {
+    throw new RefusedError(`${needing} needs the file system of ${path}, which then may not stand still`, {
+      hint,
+    })
+  }
+  // what stands on an overlay itself is not below it
+  const own = groundOf(path).devices
+  const unseen = grounds.flatMap(([, ground]) => ground.unseen).find((each) => !own.includes(each.device))
+  if (unseen === undefined) return
+  throw new RefusedError(
+    `the overlay at ${unseen.point} may need the file system of ${path}: its layers cannot be seen`,
+    {
+      hint: 'do it on the host itself, outside of the container',
+    },
+  )
 }
 
 /** @param named by the config: files, or environment variables as $NAME */

@@ -7,21 +7,26 @@ import path from 'node:path'
 import { CommandError, command } from '../../sandbox/command.js'
 import { RefusedError } from '../errors.js'
 import { openPlace, procPath } from '../host/files.js'
-import { type Mount, mounts } from '../host/mounts.js'
+import { type Mount, mountOf, mounts, rootOf } from '../host/mounts.js'
 import { placeOf, withPlace } from '../host/place.js'
-import { bootId } from '../host/processes.js'
+import { bootId, mountNamespaces, processState } from '../host/processes.js'
 import type { DrillPlan } from '../plan.js'
 import { checkNothingMountedBelow, type Fault, needCapability } from './fault.js'
 
 interface Covered {
   /** Numbers of the mounts that were at that point before. */
   readonly before: readonly number[]
+  /** The directory as its file system has it, whatever it is mounted at. */
+  readonly root: string
+  /** Mount namespaces that were there before. */
+  readonly namespaces: readonly string[]
 }
 
 export const readonly: Fault<Covered> = {
   title: 'A directory mounted read-only',
   errnos: ['EROFS'],
-  capabilities: ['sys_admin', 'dac_read_search'],
+  // to look at the mounts of others takes the right to trace them
+  capabilities: ['sys_admin', 'dac_read_search', 'sys_ptrace'],
   foresee(plan) {
     const { path: place } = placeOf(plan)
     needCapability('CAP_SYS_ADMIN', 'readonly')
@@ -38,32 +43,53 @@ export const readonly: Fault<Covered> = {
     }
   },
   *save(plan) {
-    yield { before: mountsAt(plan).map(({ id }) => id) }
+    const { path: point } = placeOf(plan)
+    const mount = mountOf(point)
+    if (mount === undefined) throw new RefusedError(`${point} lies on no mount any more`)
+    yield {
+      before: mountsAt(plan).map(({ id }) => id),
+      root: rootOf(point, mount),
+      namespaces: [...mountNamespaces().keys()],
+    }
   },
   async inject(plan) {
     await withPlace(plan, async (fd) => {
       await command('mount', '-n', '--no-canonicalize', '--bind', procPath(fd), procPath(fd))
     })
-    await withTop(plan, (top) => remount(top, 'ro'))
+    await remount(plan, 'ro')
     return { detail: `${placeOf(plan).path} is mounted upon itself, read-only` }
   },
   async undo(plan, saved) {
     const undone = (detail: string, ...failed: string[]) => ({ detail, left: [], failed })
     if (plan.bootId !== bootId()) return undone('mounts do not outlive a boot')
-    const before = saved[0]?.before
+    const [covered] = saved
     const { path: point } = placeOf(plan)
-    if (before === undefined)
+    if (covered === undefined)
       return undone(
         'nothing was undone',
         `the journal does not say any more what was mounted at ${point} before`,
       )
     // under another name the mount would not be found, and be taken for gone
     await withPlace(plan, async () => {})
-    let unmounted = 0
-    for (; ours(plan, before) !== undefined; unmounted += 1) await unmount(plan)
-    return undone(unmounted === 0 ? 'it is not mounted upon itself any more' : `${point} unmounted again`)
+    const found = ours(plan, covered)
+    if (found === undefined) return undone('it is not mounted upon itself any more')
+    const { own, above, below } = found
+    if (above !== undefined) {
+      return undone('nothing was undone', `something else is mounted over ${point} by now: ${UNMOUNT_FIRST}`)
+    }
+    if (below !== undefined) {
+      await remount(plan, 'rw')
+      const why = `${below.point} was mounted below it meanwhile: ${UNMOUNT_FIRST}`
+      return undone(`${point} may be written again, and is still mounted upon itself`, why)
+    }
+    await unmount(plan)
+    return { detail: `${point} unmounted again`, left: copies(own, covered), failed: [] }
   },
 }
+
+/** mount(8), "FILESYSTEM-INDEPENDENT MOUNT OPTIONS": those that each mount has for itself. */
+const MOUNT_FLAGS = ['nosuid', 'nodev', 'noexec', 'noatime', 'nodiratime', 'relatime', 'nosymfollow']
+const UNMOUNT_FIRST = 'unmount that first'
 
 /** In another mount namespace the mount may not be seen, or not be read-only. */
 function checkNamespaces({ processes }: DrillPlan): void {
@@ -83,11 +109,51 @@ function mountsAt(plan: DrillPlan): Mount[] {
   return mounts().filter((mount) => mount.point === point)
 }
 
-/** Our mount, where it is the one on top. */
-function ours(plan: DrillPlan, before: readonly number[]): Mount | undefined {
-  const top = mountsAt(plan).at(-1)
-  const isOurs = top !== undefined && !before.includes(top.id) && top.device === placeOf(plan).device
-  return isOurs ? top : undefined
+interface Found {
+  readonly own: Mount
+  /** What others have mounted over it, and below it. */
+  readonly above: Mount | undefined
+  readonly below: Mount | undefined
+}
+
+/** What else is like it was mounted upon it, by somebody else. */
+function ours(plan: DrillPlan, { before, root }: Covered): Found | undefined {
+  const { device } = placeOf(plan)
+  const at = mountsAt(plan)
+  const index = at.findIndex(
+    (each) => !before.includes(each.id) && each.device === device && each.root === root,
+  )
+  const own = at[index]
+  if (own === undefined) return undefined
+  const below = mounts().find(({ parent, point }) => parent === own.id && point !== own.point)
+  return { own, above: at[index + 1], below }
+}
+
+/** Whoever copied all mounts meanwhile has ours among them: a container that was started. */
+function copies({ device, root }: Mount, { namespaces }: Covered): string[] {
+  return [...mountNamespaces()].flatMap(([namespace, pid]) => {
+    if (namespaces.includes(namespace)) return []
+    const name = processState(pid)?.name
+    const copy = mountsOf(pid).find(
+      (each) => each.device === device && isIn(each.root, root) && each.options.includes('ro'),
+    )
+    if (copy === undefined || name === undefined) return []
+    return [
+      `${name} (${pid}) was started meanwhile in a container, and has ${copy.point} read-only until it is started again`,
+    ]
+  })
+}
+
+function isIn(directory: string, above: string): boolean {
+  return directory === above || directory.startsWith(`${above}/`)
+}
+
+function mountsOf(pid: number): Mount[] {
+  try {
+    return mounts(pid)
+  } catch {
+    return [] // it has ended
+  }
 }
 
 async function unmount(plan: DrillPlan): Promise<void> {
@@ -100,22 +166,24 @@ async function unmount(plan: DrillPlan): Promise<void> {
   } catch (error) {
     if (!(error instanceof CommandError) || !/busy/.test(error.stderr)) throw error
     // what others have open there goes on through it, and may write again
-    await withTop(plan, (top) => remount(top, 'rw'))
+    await remount(plan, 'rw')
     await command('umount', '-n', '--no-canonicalize', '--lazy', target)
   } finally {
     closeSync(parent)
   }
 }
 
-async function withTop(plan: DrillPlan, use: (top: string) => Promise<unknown>): Promise<void> {
+/** What is on top there, with what else holds for it (nosuid, nodev, noexec …), which a remount has to name again. */
+async function remount(plan: DrillPlan, mode: 'ro' | 'rw'): Promise<void> {
+  const kept =
+    mountsAt(plan)
+      .at(-1)
+      ?.options.filter((option) => MOUNT_FLAGS.includes(option)) ?? []
   const top = openPlace(placeOf(plan).path)
   try {
-    await use(procPath(top))
+    const options = ['remount', 'bind', mode, ...kept].join(',')
+    await command('mount', '-n', '--no-canonicalize', '-o', options, 'none', procPath(top))
   } finally {
     closeSync(top)
   }
-}
-
-async function remount(top: string, mode: 'ro' | 'rw'): Promise<void> {
-  await command('mount', '-n', '--no-canonicalize', '-o', `remount,bind,${mode}`, 'none', top)
 }

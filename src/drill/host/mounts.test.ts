@@ -11,12 +11,14 @@ const all = parseMounts(TEXT)
 test('reads ids, devices, roots, escaped points and options', () => {
   expect(all[1]).toEqual({
     id: 30,
+    parent: 21,
     device: '8:17',
     root: '/',
     point: '/srv/my data',
     options: ['rw', 'nosuid'],
     type: 'xfs',
     source: '/dev/sdb1',
+    superOptions: ['rw', 'attr2'],
   })
   expect(all[2]).toMatchObject({ root: '/sub', options: ['ro'] })
 })
