@@ -8,23 +8,28 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   writeFileSync,
 } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { OPEN_FILES, softLimit } from '../sandbox/process-limits.js'
 import { BIN, cli, NOBODY } from '../testing/cli.js'
 import { putIntoDiskGroup } from '../testing/disk-group.js'
 import { type Ground, NO_GROUND, prepareGround } from '../testing/drill-ground.js'
-import { mounts } from './host/mounts.js'
+import { hasCapability } from './faults/fault.js'
+import { diskOf } from './host/cgroups.js'
+import { mountOf, mounts } from './host/mounts.js'
 import { processState, sessionMembers } from './host/processes.js'
 import { readJournal } from './journal.js'
 import { drillMark } from './plan.js'
 
+const BLKIO = '/sys/fs/cgroup/blkio'
 const POLL = { timeout: 30_000, interval: 20 }
 /** Once it runs: where Python lies, nobody else may be able to read. */
-const AS_NOBODY = 'import os, sys, time; os.setgroups([]); os.setgid(65534); os.setuid(65534)'
+const AS_NOBODY = 'import os, resource, sys, time; os.setgroups([]); os.setgid(65534); os.setuid(65534)'
 
 describe.skipIf(NO_GROUND !== undefined)(`faults (${NO_GROUND ?? 'root'})`, () => {
   let ground: Ground
@@ -132,6 +137,56 @@ while True:
       expect(stdout).toMatch(/EROFS probe \d/)
     })
 
+    test('keeps what else holds for the mount', async () => {
+      const remount = (flags: string) => execFileSync('mount', ['-o', `remount,${flags}`, ground.mountPoint])
+      const options = () => mounts().findLast(({ point }) => point === ground.data)?.options
+      remount('nosuid,nodev,noexec')
+      try {
+        const running = drill('readonly', ...place(), '--for', '2s')
+        await expect.poll(options, POLL).toContain('ro')
+        expect(options()).toEqual(expect.arrayContaining(['nosuid', 'nodev', 'noexec', 'relatime']))
+        expect((await running).exitCode).toBe(0)
+      } finally {
+        remount('suid,dev,exec')
+      }
+    })
+
+    test.each([
+      ['below it', () => ['-t', 'tmpfs', 'theirs', path.join(ground.data, 'wal')]],
+      ['over it', () => ['--bind', ground.data, ground.data]],
+    ])('leaves what others mount %s meanwhile', async (where, argv) => {
+      const isOn = () =>
+        mounts().some(({ point: at, options }) => at === ground.data && options.includes('ro'))
+      const running = drill('readonly', ...place(), '--for', '2s')
+      await expect.poll(isOn, POLL).toBe(true)
+      execFileSync('mount', argv())
+      const { exitCode, stderr } = await running
+      expect(exitCode).toBe(4)
+      expect(stderr).toMatch(
+        where === 'below it' ? /wal was mounted below it meanwhile/ : /is mounted over .* by now/,
+      )
+      const again = await cli(['drill', 'undo', '--state', ground.state])
+      expect(again.exitCode).toBe(4)
+      if (where === 'below it') writeFileSync(path.join(ground.data, 'new'), '')
+      execFileSync('umount', argv().slice(-1))
+      expect((await cli(['drill', 'undo', '--state', ground.state])).exitCode).toBe(0)
+      rmSync(path.join(ground.data, 'new'), { force: true })
+    })
+
+    test('names a container that was started meanwhile, which has it read-only until it is started again', async () => {
+      const isOn = () =>
+        mounts().some(({ point: at, options }) => at === ground.data && options.includes('ro'))
+      const running = drill('readonly', ...place(), '--for', '2s')
+      await expect.poll(isOn, POLL).toBe(true)
+      const script = ['--mount', '--propagation', 'private', 'sh', '-c', 'echo there; exec sleep 1000']
+      const child = spawn('unshare', script, { stdio: ['ignore', 'pipe', 'inherit'] })
+      services.push(child)
+      await once(child.stdout, 'data')
+      const { exitCode, stdout, stderr } = await running
+      expect(exitCode, stdout + stderr).toBe(0)
+      expect(stdout + stderr).toMatch(/was started meanwhile in a container, and has .*data read-only/)
+    })
+
     test('is refused for a service that would not see it', async () => {
       const script = ['unshare', '--mount', 'sh', '-c', 'echo there; exec sleep 1000']
       const child = spawn(script[0]!, script.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] })
@@ -211,9 +266,33 @@ time.sleep(1000)
       await disks.remove()
     })
 
+    test.skipIf(!existsSync(BLKIO))('does not lift the limits that a service has', async () => {
+      const service = await serve('print("there"); time.sleep(1000)')
+      const group = path.join(BLKIO, `lightning-test-${service.pid}`)
+      mkdirSync(group)
+      writeFileSync(
+        path.join(group, 'blkio.throttle.write_bps_device'),
+        `${diskOf(mountOf(ground.data)!.device)} 1048576`,
+      )
+      writeFileSync(path.join(group, 'cgroup.procs'), String(service.pid))
+      const { exitCode, stderr } = await slow('--pid', String(service.pid), '--bytes-per-second', '10MiB')
+      expect([exitCode, stderr]).toEqual([3, expect.stringMatching(/is limited already, .*write_bps_device/)])
+      writeFileSync(path.join(BLKIO, 'cgroup.procs'), String(service.pid))
+      rmdirSync(group)
+    })
+
     test('is about a service, and a disk that can be throttled', async () => {
-      expect((await slow()).stderr).toMatch(/slow needs a running service/)
+      expect((await slow()).stderr).toMatch(/slow needs a process/)
       const service = await idle()
+      for (const [pid, why] of [
+        ['1', /part of the system/],
+        ['2', /part of the system/],
+        [String(process.pid), /what this drill runs in/],
+      ] as const) {
+        expect((await slow('--pid', pid)).stderr).toMatch(why)
+      }
+      const nothing = await slow('--pid', String(service.pid), '--bytes-per-second', '0')
+      expect([nothing.exitCode, nothing.stderr]).toEqual([2, expect.stringMatching(/more than nothing/)])
       const memory = path.join(ground.directory, 'memory')
       mkdirSync(memory)
       execFileSync('mount', ['-t', 'tmpfs', 'memory', memory])
@@ -376,7 +455,44 @@ time.sleep(1000)
     expect(exitCode).toBe(3)
   })
 
+  test('stall: nor of what holds the image of the file system with its journal', async () => {
+    const image = path.join(ground.mountPoint, 'image')
+    const state = path.join(ground.directory, 'small')
+    mkdirSync(state, { mode: 0o700 })
+    writeFileSync(image, Buffer.alloc(2 * 1024 * 1024))
+    execFileSync('mkfs.ext4', ['-q', '-F', image])
+    execFileSync('mount', ['-o', 'loop', image, state])
+    try {
+      const { exitCode, stderr } = await cli(['drill', 'stall', ...place(), '--state', state, '--yes'])
+      expect(stderr).toMatch(/small needs the file system of .*data, which then may not stand still/)
+      expect(exitCode).toBe(3)
+    } finally {
+      execFileSync('umount', [state])
+      rmSync(image)
+    }
+  })
+
   describe('pause', () => {
+    test('of a process that waits for a disk ends, also where the stop has yet to arrive', async () => {
+      const { pid, stdin } = await serve(`print("there"); sys.stdin.readline()
+file = os.open("${ground.data}/wal/000001.log", os.O_WRONLY)
+os.write(file, b"c")
+time.sleep(1000)
+`)
+      execFileSync('fsfreeze', ['--freeze', ground.mountPoint])
+      try {
+        stdin!.write('\n')
+        await expect.poll(() => processState(pid)?.state, POLL).toBe('D')
+        const { exitCode, stdout } = await drill('pause', '--pid', String(pid), '--for', '300ms')
+        expect(exitCode, stdout).toBe(1)
+        expect(stdout).toMatch(/no evidence|nothing showed it/)
+      } finally {
+        execFileSync('fsfreeze', ['--unfreeze', ground.mountPoint])
+      }
+      await expect.poll(() => processState(pid)?.state, POLL).toBe('S')
+      expect(readFileSync(`/proc/${pid}/status`, 'latin1')).toMatch(/^SigPnd:\s+0+$/m)
+    })
+
     test('stops, is seen, and lets go on', async () => {
       const { pid } = await idle()
       const { exitCode, stdout, stderr } = await drill('pause', '--pid', String(pid), '--for', '500ms')
@@ -507,6 +623,66 @@ while True:
     const isTraced = existsSync('/sys/kernel/tracing/instances')
     expect(stdout).toMatch(isTraced ? /EMFILE direct [1-9]\d* probe 1/ : /EMFILE probe 1/)
     expect(readFileSync(`/proc/${pid}/limits`, 'latin1')).toBe(limits)
+  })
+
+  test('fd-limit: is raised again where the process made the low one its hard limit, too', async () => {
+    const service = await serve(`resource.setrlimit(resource.RLIMIT_NOFILE, (100, 200))
+print("there")
+sys.stdin.readline()
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (soft, soft))
+print(soft)
+time.sleep(1000)
+`)
+    const soft = () => softLimit(service.pid, OPEN_FILES)
+    expect(soft()).toBe('100')
+    const running = drill('fd-limit', '--pid', String(service.pid), '--for', '3s')
+    await expect.poll(soft, POLL).not.toBe('100')
+    service.stdin!.write('\n')
+    await once(service.stdout!, 'data')
+    const { exitCode, stdout, stderr } = await running
+    if (hasCapability('CAP_SYS_RESOURCE')) {
+      expect(exitCode, stdout + stderr).toBe(0)
+      expect(soft()).toBe('100')
+      return
+    }
+    // some roots may not raise a hard limit; then it is not called undone as long as the process is there
+    expect(exitCode, stdout + stderr).toBe(4)
+    expect(stderr).toMatch(/the limit of \d+ cannot be raised/)
+    service.kill('SIGKILL')
+    await once(service, 'exit')
+    const { exitCode: later, stdout: said } = await cli(['drill', 'undo', '--state', ground.state])
+    expect([later, said]).toEqual([0, expect.stringMatching(/has ended/)])
+  })
+
+  test('fd-limit: a child that had that very limit before keeps it', async () => {
+    const service = await serve(`child = os.fork()
+unused = os.open("/dev/null", os.O_RDONLY)
+os.close(unused)
+if child == 0: resource.setrlimit(resource.RLIMIT_NOFILE, (unused, 500))
+if child: print("there")
+if child: sys.stdin.readline(); print(child)
+time.sleep(1000)
+`)
+    service.stdin!.write('\n')
+    const child = Number(String((await once(service.stdout!, 'data'))[0]))
+    const before = softLimit(child, OPEN_FILES)
+    const running = drill('fd-limit', '--pid', String(service.pid), '--for', '2s')
+    await expect.poll(() => softLimit(service.pid, OPEN_FILES), POLL).toBe(before)
+    const { exitCode, stdout, stderr } = await running
+    expect(exitCode, stdout + stderr).toBe(0)
+    expect(softLimit(child, OPEN_FILES)).toBe(before)
+    expect(softLimit(service.pid, OPEN_FILES)).not.toBe(before)
+    process.kill(child)
+  })
+
+  test('fd-limit: one that has more open than its limit is refused, and not given more', async () => {
+    const { pid } = await serve(`taken = [os.open("/dev/null", os.O_RDONLY) for _ in range(20)]
+resource.setrlimit(resource.RLIMIT_NOFILE, (10, 500))
+print("there"); time.sleep(1000)
+`)
+    const { exitCode, stderr } = await drill('fd-limit', '--pid', String(pid))
+    expect([exitCode, stderr]).toEqual([3, expect.stringMatching(/can open nothing more already/)])
   })
 
   test('fd-limit: what is started meanwhile gets its limit back, too', async () => {

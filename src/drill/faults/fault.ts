@@ -64,7 +64,12 @@ export interface Fault<S extends Saved = Saved> {
 }
 
 /** capabilities(7): their bits. */
-const CAPABILITIES = { CAP_FSETID: 4n, CAP_LINUX_IMMUTABLE: 9n, CAP_SYS_ADMIN: 21n } as const
+const CAPABILITIES = {
+  CAP_FSETID: 4n,
+  CAP_LINUX_IMMUTABLE: 9n,
+  CAP_SYS_ADMIN: 21n,
+  CAP_SYS_RESOURCE: 24n,
+} as const
 
 type Capability = keyof typeof CAPABILITIES
 

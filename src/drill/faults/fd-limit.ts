@@ -1,7 +1,8 @@
 /** A process that can open nothing more: its soft RLIMIT_NOFILE is lowered to what it has open (prlimit(2)). */
 import { CommandError, command } from '../../sandbox/command.js'
 import { OPEN_FILES, openFilesLimit, softLimit } from '../../sandbox/process-limits.js'
-import { credentialsOf, descendants, isRunning, type ProcessId } from '../host/processes.js'
+import { RefusedError } from '../errors.js'
+import { bootId, credentialsOf, descendants, isRunning, type ProcessId } from '../host/processes.js'
 import type { PlannedProcess } from '../plan.js'
 import { type Fault, Told } from './fault.js'
 import { checkProcesses, checkRights, named } from './process.js'
@@ -15,6 +16,8 @@ type Limited = PlannedProcess & {
   /** The soft limit as it was, and as it is set. */
   readonly from: string
   readonly to: string
+  /** What it had started before that, with that very limit. */
+  readonly alike: readonly ProcessId[]
 }
 
 export const fdLimit: Fault<Limited> = {
@@ -25,6 +28,8 @@ export const fdLimit: Fault<Limited> = {
     checkProcesses(plan)
     checkRights(plan)
     const all = [...this.save(plan)]
+    const full = all.find(({ from, to }) => from === to)
+    if (full !== undefined) throw new RefusedError(`${named([full])} can open nothing more already`)
     return {
       does: all.map(
         (each) => `lowers the limit of open files of ${named([each])} from ${each.from} to ${each.to}`,
@@ -38,7 +43,9 @@ export const fdLimit: Fault<Limited> = {
       const from = limitOf(each)
       const used = openFilesLimit(each.pid, 0)
       if (from === undefined || used === undefined) continue // it has ended
-      yield { ...each, from, to: String(Math.min(used, Number(from))) }
+      const to = String(Math.min(used, Number(from)))
+      const children = descendants(new Set([each.pid])).filter((child) => limitOf(child) === to)
+      yield { ...each, from, to, alike: children.map(({ pid, start }) => ({ pid, start })) }
     }
   },
   async inject(_plan, saved) {
@@ -52,7 +59,8 @@ export const fdLimit: Fault<Limited> = {
       detail: limited.map((each) => `${named([each])} may have ${each.to} files open, and has`).join(', '),
     }
   },
-  async undo(_plan, saved) {
+  async undo(plan, saved) {
+    if (plan.bootId !== bootId()) return { detail: 'processes do not outlive a boot', left: [], failed: [] }
     const left = new Told()
     const failed = new Told()
     let raised = 0
@@ -99,8 +107,9 @@ export const fdLimit: Fault<Limited> = {
 function heirs(saved: readonly Limited[]): Heir[] {
   const known = new Set(saved.map(({ pid }) => pid))
   return descendants(known).flatMap(({ ancestor, ...child }) => {
-    const { from, to } = saved.find(({ pid }) => pid === ancestor)!
-    return from !== to && limitOf(child) === to ? [{ ...child, from }] : []
+    const { from, to, alike } = saved.find(({ pid }) => pid === ancestor)!
+    const hadIt = alike.some(({ pid, start }) => pid === child.pid && start === child.start)
+    return from !== to && !hadIt && limitOf(child) === to ? [{ ...child, from }] : []
   })
 }
 

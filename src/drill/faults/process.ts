@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HostError, UsageError } from '../../errors.js'
 import { RefusedError } from '../errors.js'
-import { isRunning, lineage, type ProcessId, processState } from '../host/processes.js'
+import { bootId, isRunning, lineage, type ProcessId, processState, stateOf } from '../host/processes.js'
 import type { DrillPlan, PlannedProcess } from '../plan.js'
 import { type Fault, Told } from './fault.js'
 
@@ -32,18 +32,28 @@ export const pause: Fault<PlannedProcess> = {
   async inject(_plan, saved) {
     for (const each of saved) signal(each, 'SIGSTOP')
     await until(() => saved.every((each) => stateOf(each) === STOPPED || !isRunning(each)))
-    return { detail: saved.length === 0 ? 'all of it was stopped already' : `stopped: ${named(saved)}` }
+    const stopped = saved.filter((each) => stateOf(each) === STOPPED)
+    const not = saved.filter((each) => isRunning(each) && !stopped.includes(each))
+    const yet = not.length === 0 ? '' : `; not yet: ${named(not)}, which waits for a disk or is traced`
+    return {
+      detail:
+        saved.length === 0
+          ? 'all of it was stopped already'
+          : `stopped: ${named(stopped) || 'nothing'}${yet}`,
+    }
   },
-  async undo(_plan, saved) {
+  async undo(plan, saved) {
+    if (plan.bootId !== bootId()) return { detail: 'processes do not outlive a boot', left: [], failed: [] }
     const left = new Told()
-    const continued: PlannedProcess[] = []
     for (const each of saved) {
-      if (!isRunning(each)) left.add(`${named([each])} has ended`)
-      else if (stateOf(each) === STOPPED && signal(each, 'SIGCONT')) continued.push(each)
+      // whatever its state: the stop may have yet to arrive, and this takes it back (signal(7))
+      if (!signal(each, 'SIGCONT')) left.add(`${named([each])} has ended`)
     }
     await until(() => saved.every((each) => stateOf(each) !== STOPPED))
-    const detail = continued.length === 0 ? 'nothing was stopped any more' : `goes on: ${named(continued)}`
-    return { detail, left: left.lines, failed: [] }
+    const failed = saved
+      .filter((each) => stateOf(each) === STOPPED)
+      .map((each) => `${named([each])} is still stopped`)
+    return { detail: `goes on: ${named(saved.filter(isRunning)) || 'nothing'}`, left: left.lines, failed }
   },
   observe(plan) {
     const stopped = plan.processes.find((each) => stateOf(each) === STOPPED)
@@ -126,10 +136,6 @@ function signal(process_: ProcessId, what: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'): b
 /** A signal takes its time to arrive. Where it does not, that is seen by whoever looks. */
 async function until(holds: () => boolean): Promise<void> {
   for (let waited = 0; !holds() && waited < SIGNAL_MS; waited += SIGNAL_STEP_MS) await sleep(SIGNAL_STEP_MS)
-}
-
-function stateOf(process_: ProcessId): string | undefined {
-  return isRunning(process_) ? processState(process_.pid)?.state : undefined
 }
 
 export function named(processes: readonly PlannedProcess[]): string {

@@ -1,8 +1,17 @@
 /** A disk that is slow for a service: the kernel lets its processes move only so many bytes a second (cgroups(7)). */
-import { accessSync, constants, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HostError, UsageError } from '../../errors.js'
+import { RefusedError } from '../errors.js'
 import {
   type Cgroup,
   diskGroupOf,
@@ -12,13 +21,14 @@ import {
   limitIn,
   membersOf,
   move,
+  threadGroups,
 } from '../host/cgroups.js'
 import { placeOf } from '../host/place.js'
 import { bootId, isRunning } from '../host/processes.js'
 import type { DrillPlan, PlannedProcess, Rate } from '../plan.js'
 import { BLOCKED } from '../testimony.js'
 import { type Fault, Told } from './fault.js'
-import { named } from './process.js'
+import { checkProcesses, named } from './process.js'
 
 /** Longest that the kernel takes to see that a group is empty, in milliseconds. */
 const EMPTY_MS = 5000
@@ -66,16 +76,13 @@ export const slow: Fault<Saved> = {
     }
   },
   *save(plan) {
+    checkProcesses(plan)
     const disk = diskUnder(plan)
-    const [first] = plan.processes
-    if (first === undefined) {
-      throw new UsageError('slow needs a running service', { hint: 'name it: --pid N or --service UNIT' })
-    }
-    const group = groupOf(first)
-    const throttle = throttleOf(group, disk, plan)
+    const throttle = throttleOf(groupOf(plan.processes[0]!), disk, plan)
     yield throttle
     for (const each of plan.processes) {
-      const from = groupOf(each).directory
+      const { version, directory: from } = groupOf(each)
+      if (version === 1) checkUnlimited(from, each)
       if (from !== throttle.directory) yield { kind: 'process', ...each, from, to: throttle.directory }
     }
   },
@@ -109,6 +116,28 @@ export const slow: Fault<Saved> = {
   },
 }
 
+/**
+ * With version 1 a group does not inherit what holds for the one above it.
+ * @throws RefusedError where a group of its own would free a process of limits, or its threads have several
+ */
+function checkUnlimited(directory: string, each: PlannedProcess): void {
+  const files = readdirSync(directory).filter((name) => /^blkio\.throttle\.\w+_device$/.test(name))
+  const limit = files.find((name) => readFileSync(path.join(directory, name), 'latin1').trim() !== '')
+  const hint = 'take that away for the drill, or choose drill stall'
+  if (limit !== undefined) {
+    throw new RefusedError(
+      `${named([each])} is limited already, which a group of its own would lift: ${directory}/${limit}`,
+      { hint },
+    )
+  }
+  if (threadGroups(each.pid).size > 1) {
+    throw new RefusedError(
+      `the threads of ${named([each])} are in several control groups of the controller blkio`,
+      { hint },
+    )
+  }
+}
+
 /** @throws HostError */
 function checkMayWrite(file: string): void {
   try {
@@ -122,8 +151,10 @@ function checkMayWrite(file: string): void {
 }
 
 function rateOf({ rate }: DrillPlan): Rate {
-  if (rate !== undefined) return rate
-  throw new UsageError('slow needs a rate', { hint: 'name it: --bytes-per-second SIZE' })
+  if (rate !== undefined && rate.bytesPerSecond > 0 && rate.operationsPerSecond !== 0) return rate
+  throw new UsageError('slow needs a rate of more than nothing', {
+    hint: 'name it: --bytes-per-second SIZE; where nothing at all shall go through, choose drill stall',
+  })
 }
 
 function diskUnder(plan: DrillPlan): string {

@@ -34,11 +34,27 @@ function below({ root, point }: Mount, group: string): string {
 }
 
 /** @returns undefined where the process has ended */
-export function groupText(pid: number): string | undefined {
+export function groupText(pid: number | string): string | undefined {
   try {
     return readFileSync(`/proc/${pid}/cgroup`, 'utf8')
   } catch {
     return undefined // it has ended
+  }
+}
+
+/** The lines of /proc/PID/task/TID/cgroup about disks, of all threads: with version 1 each may be elsewhere. */
+export function threadGroups(pid: number): ReadonlySet<string> {
+  const texts = threadsOf(pid).map((thread) => groupText(`${pid}/task/${thread}`) ?? '')
+  return new Set(
+    texts.flatMap((text) => text.split('\n').filter((line) => /^\d+:([^:]*,)?blkio[,:]/.test(line))),
+  )
+}
+
+function threadsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`)
+  } catch {
+    return [] // it has ended
   }
 }
 

@@ -18,12 +18,15 @@ export interface ProcessState extends ProcessId {
 
 /** @returns undefined where there is no such process */
 export function processState(pid: number): ProcessState | undefined {
-  const stat = read(`/proc/${pid}/stat`)
+  return parseStat(read(`/proc/${pid}/stat`))
+}
+
+function parseStat(stat: string | undefined): ProcessState | undefined {
   if (stat === undefined) return undefined
   const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'))
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return {
-    pid,
+    pid: Number.parseInt(stat, 10),
     name,
     state: fields[0]!,
     parent: Number(fields[1]),
@@ -33,10 +36,22 @@ export function processState(pid: number): ProcessState | undefined {
 }
 
 /** Whether that very process is there, and has not ended. */
-export function isRunning({ pid, start }: ProcessId): boolean {
-  const now = processState(pid)
-  return now !== undefined && now.start === start && now.state !== 'Z' && now.state !== 'X'
+export function isRunning(process_: ProcessId): boolean {
+  return stateOf(process_) !== undefined
 }
+
+/** @returns as ProcessState has it; of another thread, where the first has ended alone. Undefined where all have */
+export function stateOf({ pid, start }: ProcessId): string | undefined {
+  const now = processState(pid)
+  if (now?.start !== start) return undefined
+  if (!ENDED.includes(now.state)) return now.state
+  const threads = list(`/proc/${pid}/task`).flatMap(
+    (thread) => parseStat(read(`/proc/${pid}/task/${thread}/stat`)) ?? [],
+  )
+  return threads.find(({ state }) => !ENDED.includes(state))?.state
+}
+
+const ENDED = ['Z', 'X']
 
 /** Processes of a session that still run and have a variable in their environment. */
 export function sessionMembers(session: number, variable: string): number[] {
@@ -62,6 +77,12 @@ export function isNamespaceGone(namespace: string): boolean {
       return ['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')
     }
   })
+}
+
+/** A process of each mount namespace, as far as we may look. */
+export function mountNamespaces(): Map<string, number> {
+  const found = pids().map((pid) => [follow(`/proc/${pid}/ns/mnt`), pid] as const)
+  return new Map(found.filter(([namespace]) => namespace !== '').reverse())
 }
 
 /** Our own process and every one above it. */
