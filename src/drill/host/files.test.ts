@@ -1,10 +1,11 @@
-import { closeSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
+import { closeSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
 import { freshPath } from '../../testing/directory.js'
 import {
   Descent,
   fileId,
+  findAt,
   isGone,
   isSameFile,
   nameFromJson,
@@ -56,6 +57,41 @@ test('a walk finds everything, and goes through no link', () => {
   symlinkSync('/', path.join(root, 'link'))
   writeFileSync(Buffer.from(`${root}/\xff\n`, 'latin1'), '')
   expect(pathsBelow(root)).toEqual(['', 'a', 'a/b', 'a/b/file', 'link', '\xff\n'].sort())
+})
+
+test('a walk leaves out what goes while it is there', () => {
+  const fd = openPlace(root)
+  const found: string[] = []
+  for (const { path: each } of walk(fd)) {
+    found.push(each.toString())
+    if (each.toString() === 'a/b') rmSync(path.join(root, 'a/b'), { recursive: true })
+  }
+  closeSync(fd)
+  expect(found).toEqual(['', 'a', 'a/b'])
+})
+
+test('a walk goes past what is too deep, or is refused', () => {
+  mkdirSync(path.join(root, 'deep', ...Array(600).fill('d')), { recursive: true })
+  writeFileSync(path.join(root, 'z'), '')
+  expect(() => pathsBelow(root)).toThrow(/'deep' in it is more than 512 directories deep/)
+  const fd = openPlace(root)
+  const left: string[] = []
+  const found = [...walk(fd, ({ message }) => left.push(message))].map(({ path: each }) => each.toString())
+  closeSync(fd)
+  expect(left).toHaveLength(1)
+  expect(found.filter((each) => !each.includes('d'))).toEqual(['', 'a', 'a/b', 'a/b/file', 'z'])
+})
+
+test('what has another name is found by what it is', () => {
+  const fd = openPlace(root)
+  const a = openPlace(path.join(root, 'a'))
+  const isA = (each: number) => statOf(each).ino === statOf(a).ino
+  renameSync(path.join(root, 'a'), path.join(root, 'b'))
+  mkdirSync(path.join(root, 'a'))
+  const found = findAt(fd, Buffer.from('a'), isA)!
+  expect(found.name.toString()).toBe('b')
+  expect(findAt(fd, Buffer.from('a'), () => false)).toBeUndefined()
+  for (const each of [found.fd, a, fd]) closeSync(each)
 })
 
 test('names keep their bytes in JSON', () => {

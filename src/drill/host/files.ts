@@ -5,7 +5,16 @@
  *
  * Names are bytes: a file system knows no encoding.
  */
-import { type BigIntStats, closeSync, constants, fstatSync, fsyncSync, openSync, readdirSync } from 'node:fs'
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+} from 'node:fs'
 import { HostError } from '../../errors.js'
 import { RefusedError } from '../errors.js'
 
@@ -16,6 +25,8 @@ const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY
 
 const SLASH = Buffer.from('/')
 const PARENT = Buffer.from('..')
+/** How deep a walk goes: each level holds a descriptor, of which a process may have had 1024 once. */
+const MOST_LEVELS = 512
 
 /** Which file it is. Decimal numbers, as they do not fit into a double. */
 export interface FileId {
@@ -32,6 +43,11 @@ export function fileId({ dev, ino, birthtimeNs }: BigIntStats): FileId {
 /** @param sameBoot the number of a device holds until the next boot, and says nothing after it */
 export function isSameFile(a: FileId, b: FileId, sameBoot: boolean): boolean {
   return a.ino === b.ino && a.born === b.born && (!sameBoot || a.dev === b.dev)
+}
+
+/** The same for what is looked for by that, on one file system. */
+export function fileKey({ ino, born }: FileId): string {
+  return `${ino} ${born}`
 }
 
 /** The path by which other calls reach what a descriptor stands for. */
@@ -100,6 +116,31 @@ export function syncDirectory(directory: string): void {
   }
 }
 
+/** Names of what is in a directory. */
+export function namesIn(directory: number): Buffer[] {
+  return readdirSync(pathOf(directory), { encoding: 'buffer' })
+}
+
+/**
+ * Looks in a directory for what may have got another name: under the name that it should have, then under every other.
+ * @returns its name, and a descriptor that the caller has to close
+ */
+export function findAt(
+  directory: number,
+  name: Buffer,
+  isIt: (fd: number) => boolean,
+): { readonly name: Buffer; readonly fd: number } | undefined {
+  for (const names of [() => [name], () => namesIn(directory)]) {
+    for (const each of names()) {
+      const fd = attempt(() => openAt(directory, each))
+      if (fd === undefined) continue
+      if (isIt(fd)) return { name: each, fd }
+      closeSync(fd)
+    }
+  }
+  return undefined
+}
+
 export interface Found {
   /** Relative to where the walk began; empty for that itself. */
   readonly path: Buffer
@@ -108,43 +149,78 @@ export interface Found {
   readonly stat: BigIntStats
 }
 
+/** Where a walk does not go: nothing is thrown by this, it goes on beside it. */
+type LeaveOut = (why: HostError) => void
+
 /**
- * A directory itself and everything below it, without leaving its file system. What goes away meanwhile is left out.
- * @throws HostError where a directory may not be read
+ * A directory itself and everything below it, without leaving its file system, or the mount that it was opened through: what
+ * is bound below it lies elsewhere. What goes away meanwhile is left out.
+ * @param leaveOut hears of a directory that may not be read, or is too deep, and is walked past
+ * @throws HostError where there is such a directory, and nobody to hear of it
  */
-export function* walk(root: number): Generator<Found> {
+export function* walk(root: number, leaveOut: LeaveOut = raise): Generator<Found> {
   const stat = statOf(root)
   yield { path: Buffer.alloc(0), fd: root, stat }
-  if (stat.isDirectory()) yield* below(root, Buffer.alloc(0), stat.dev)
+  if (stat.isDirectory())
+    yield* below(root, Buffer.alloc(0), 1, { dev: stat.dev, mount: mountId(root), leaveOut })
 }
 
-function* below(directory: number, path: Buffer, dev: bigint): Generator<Found> {
-  for (const name of readable(path, () => readdirSync(pathOf(directory), { encoding: 'buffer' }))) {
-    const fd = readable(path, () => attempt(() => openAt(directory, name)))
+interface Walk {
+  readonly dev: bigint
+  readonly mount: string | undefined
+  readonly leaveOut: LeaveOut
+}
+
+function* below(directory: number, path: Buffer, level: number, within: Walk): Generator<Found> {
+  const { dev, mount, leaveOut } = within
+  if (level > MOST_LEVELS) return leaveOut(tooDeep(path))
+  for (const name of readable(path, leaveOut, () => namesIn(directory)) ?? []) {
+    const fd = readable(path, leaveOut, () => openAt(directory, name))
     if (fd === undefined) continue
     try {
       const stat = statOf(fd)
-      if (stat.dev !== dev) continue
+      if (stat.dev !== dev || mountId(fd) !== mount) continue
       const full = path.length === 0 ? name : Buffer.concat([path, SLASH, name])
       yield { path: full, fd, stat }
-      if (stat.isDirectory()) yield* below(fd, full, dev)
+      if (stat.isDirectory()) yield* below(fd, full, level + 1, within)
     } finally {
       closeSync(fd)
     }
   }
 }
 
-function readable<T>(directory: Buffer, read: () => T): T {
+/** The mount that a descriptor was opened through: proc_pid_fdinfo(5). A bind mount has the device of what is bound. */
+function mountId(fd: number): string | undefined {
+  return /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1]
+}
+
+/** @returns undefined where it has gone meanwhile, or is left out */
+function readable<T>(directory: Buffer, leaveOut: LeaveOut, read: () => T): T | undefined {
   try {
-    return read()
+    return attempt(read)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error
     const what = directory.length === 0 ? 'that directory' : `'${showName(directory)}' in it`
-    throw new HostError(`${what} may not be read`, {
-      hint: 'call it as root, by sudo, or name a directory that is yours as a whole',
-      cause: error,
-    })
+    leaveOut(
+      new HostError(`${what} may not be read`, {
+        hint: 'call it as root, by sudo, or name a directory that is yours as a whole',
+        cause: error,
+      }),
+    )
+    return undefined
   }
+}
+
+/** Named by its first part: the whole may be longer than any message. */
+function tooDeep(path: Buffer): HostError {
+  const [first] = split(path)
+  return new HostError(`'${showName(first!)}' in it is more than ${MOST_LEVELS} directories deep`, {
+    hint: 'name a directory below it',
+  })
+}
+
+function raise(error: Error): never {
+  throw error
 }
 
 /** Opens many files below a directory, best in the order of a walk: what two paths share is opened once. */
@@ -180,7 +256,8 @@ export class Descent {
   }
 }
 
-function attempt<T>(open: () => T): T | undefined {
+/** @returns undefined where it is gone */
+export function attempt<T>(open: () => T): T | undefined {
   try {
     return open()
   } catch (error) {
