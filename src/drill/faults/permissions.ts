@@ -5,7 +5,9 @@ import { HostError } from '../../errors.js'
 import {
   Descent,
   type FileId,
+  type Found,
   fileId,
+  fileKey,
   isSameFile,
   type JsonName,
   nameFromJson,
@@ -53,7 +55,7 @@ export const permissions: Fault<Entry> = {
         'a descriptor that is open keeps writing, and root writes whatever the mode says: that is POSIX',
       ],
       undoes: [
-        'gives each its own mode again, where it is still the same file with the mode that was set',
+        'gives each its own mode again, where it is still the same file with the mode that was set, whatever its name',
         'leaves what others made, removed or changed meanwhile, and says so',
       ],
     }
@@ -95,26 +97,55 @@ export const permissions: Fault<Entry> = {
   },
   async undo(plan, saved) {
     const left = new Told()
+    const meanwhile = new Told()
     const failed = new Told()
+    const lost: Entry[] = []
     let restored = 0
-    await eachEntry(plan, saved, undefined, (entry, fd) => {
-      const name = showEntry(plan, nameFromJson(entry.name))
-      if (fd === undefined) return left.add(`${name}: gone, or another file by now`)
+    const giveBack = ({ from, to }: Entry, name: string, fd: number) => {
       const mode = modeOf(fd)
-      if (mode === entry.from) return
-      if (mode !== entry.to)
-        return left.add(`${name}: somebody gave it the mode ${mode}, it had ${entry.from}`)
+      if (mode === from) return
+      if (mode !== to) return left.add(`${name}: somebody gave it the mode ${mode}, it had ${from}`)
       try {
-        chmodSync(pathOf(fd), Number.parseInt(entry.from, 8))
+        chmodSync(pathOf(fd), Number.parseInt(from, 8))
         restored += 1
       } catch (error) {
-        failed.add(`${name}: ${(error as Error).message}; it had the mode ${entry.from}`)
+        failed.add(`${name}: ${(error as Error).message}; it had the mode ${from}`)
       }
+    }
+    await eachEntry(plan, saved, undefined, (entry, fd) => {
+      if (fd === undefined) lost.push(entry)
+      else giveBack(entry, showEntry(plan, nameFromJson(entry.name)), fd)
     })
-    await tellNew(plan, saved, left)
+    const known = new Set(saved.map(fileKey))
+    const moved = new Map(lost.map((entry) => [fileKey(entry), entry]))
+    /** What was told last: that a directory has another name says it of all that is in it. */
+    let above: string | undefined
+    try {
+      await eachFound(plan, meanwhile, ({ path, fd, stat }) => {
+        const name = showEntry(plan, path)
+        const key = fileKey(fileId(stat))
+        const entry = moved.get(key)
+        if (entry !== undefined) {
+          moved.delete(key)
+          giveBack(entry, name, fd)
+          if (above !== undefined && name.startsWith(`${above}/`)) return
+          above = name
+          meanwhile.add(`${showEntry(plan, nameFromJson(entry.name))}: has the name ${name} by now`)
+        } else if (!known.has(key)) meanwhile.add(made(name, modeOf(fd)))
+      })
+    } catch (error) {
+      // to tell what is new is a help; to find what has another name is not
+      const told = lost.length === 0 ? meanwhile : failed
+      told.add(`what others did meanwhile cannot be told: ${(error as Error).message}`)
+    }
+    for (const entry of lost) {
+      if (!moved.has(fileKey(entry))) continue
+      const name = showEntry(plan, nameFromJson(entry.name))
+      left.add(`${name}: gone, or another file by now; it had the mode ${entry.from}`)
+    }
     return {
       detail: `the modes of ${restored} files and directories put back`,
-      left: left.lines,
+      left: [...left.lines, ...meanwhile.lines],
       failed: failed.lines,
     }
   },
@@ -161,18 +192,18 @@ async function eachEntry(
   })
 }
 
-/** What was made meanwhile may have inherited the fault: SQLite gives its new files the mode of the database. */
-async function tellNew(plan: DrillPlan, saved: readonly Entry[], left: Told): Promise<void> {
-  const key = ({ ino, born }: FileId) => `${ino} ${born}`
-  const known = new Set(saved.map(key))
+/** Hands over all that is there by now. What cannot be looked at is told: others may make what they like. */
+async function eachFound(plan: DrillPlan, told: Told, use: (found: Found) => void): Promise<void> {
   await withPlace(plan, async (root) => {
-    for (const { path, stat } of walk(root)) {
-      if ((!stat.isFile() && !stat.isDirectory()) || known.has(key(fileId(stat)))) continue
-      const mode = Number(stat.mode) & 0o7777
-      const remark = (mode & WRITE_BITS) === 0 ? ', which nobody but root may write to' : ''
-      left.add(`${showEntry(plan, path)}: made meanwhile, with the mode ${mode.toString(8)}${remark}`)
-    }
+    for (const found of walk(root, ({ message }) => told.add(`${placeOf(plan).path}: ${message}`)))
+      if (found.stat.isFile() || found.stat.isDirectory()) use(found)
   })
+}
+
+/** What was made meanwhile may have inherited the fault: SQLite gives its new files the mode of the database. */
+function made(name: string, mode: string): string {
+  const remark = (Number.parseInt(mode, 8) & WRITE_BITS) === 0 ? ', which nobody but root may write to' : ''
+  return `${name}: made meanwhile, with the mode ${mode}${remark}`
 }
 
 function modeOf(fd: number): string {
