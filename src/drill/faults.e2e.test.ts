@@ -216,6 +216,42 @@ while True:
     expect(locked()).toBe(1)
   })
 
+  test.each(['before it', 'while it is on'])(
+    'immutable: waits for who has a lease on a file, from %s',
+    async (when) => {
+      const file = path.join(ground.data, 'wal/000001.log')
+      // as samba does: gives it up when it is asked to, and that takes a moment
+      const lease = async () => {
+        const script = `import fcntl, os, signal, time
+fd = os.open("${file}", os.O_RDONLY)
+asked = []
+signal.signal(signal.SIGIO, lambda *_: asked.append(1))
+fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+print("there")
+while not asked: time.sleep(0.05)
+time.sleep(0.5)
+`
+        const holder = spawn('python3', ['-uc', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+        services.push(holder)
+        await once(holder.stdout, 'data')
+      }
+      const isLocked = () => {
+        const [flags] = /(?<= )0x[0-9a-f]+(?= |$)/.exec(ground.snapshot()[file]!)!
+        return (Number(flags) & 0x10) !== 0
+      }
+      if (when === 'before it') await lease()
+      const running = drill('immutable', ...place(), '--for', '3s')
+      const log = path.join(ground.state, 'audit.jsonl')
+      const isOn = () => readFileSync(log, 'utf8').trim().split('\n').at(-1)
+      await expect.poll(isOn, POLL).toMatch(`"injected"`)
+      expect(isLocked()).toBe(true)
+      if (when !== 'before it') await lease()
+      const { exitCode, stdout, stderr } = await running
+      expect(exitCode, stdout + stderr).toBe(0)
+      expect(isLocked()).toBe(false)
+    },
+  )
+
   test.each([
     ['readonly', [], 4],
     ['quota-volume', ['--size', '8MiB', '--stop-cmd', 'true', '--start-cmd', 'true'], 1],

@@ -67,8 +67,13 @@ export const immutable: Fault<Entry> = {
           'get',
           batch.map(({ fd }) => fd),
         )
-        for (const [index, { name, id }] of batch.entries())
-          if (answers[index] === false) yield { name, ...id }
+        for (const [index, { name, id }] of batch.entries()) {
+          const answer = answers[index]!
+          if (typeof answer === 'number') {
+            throw new HostError(`${refusal(plan, { name }, answer)}: it does not tell its attributes`)
+          }
+          if (!answer) yield { name, ...id }
+        }
       }
     } finally {
       closeSync(root)
@@ -96,7 +101,8 @@ export const immutable: Fault<Entry> = {
       saved,
       undefined,
       (entries, fds) => {
-        const set = immutability('get', fds).flatMap((answer, index) => (answer === true ? [index] : []))
+        // what cannot be told of is not taken for well
+        const set = immutability('get', fds).flatMap((answer, index) => (answer === false ? [] : [index]))
         if (set.length === 0) return
         const answers = immutability(
           'clear',
@@ -181,11 +187,11 @@ async function eachBatch(
   })
 }
 
-function refusal(plan: DrillPlan, entry: Entry, answer: Answer): string {
+function refusal(plan: DrillPlan, entry: Pick<Entry, 'name'>, answer: Answer): string {
   return `${show(plan, entry)}: ${typeof answer === 'number' ? errnoName(-answer) : 'unchanged'}`
 }
 
-function show(plan: DrillPlan, { name }: Entry): string {
+function show(plan: DrillPlan, { name }: Pick<Entry, 'name'>): string {
   const root = placeOf(plan).path
   const path = nameFromJson(name)
   return path.length === 0 ? root : `${root}/${showName(path)}`
