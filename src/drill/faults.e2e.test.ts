@@ -75,6 +75,28 @@ describe.skipIf(NO_GROUND !== undefined)(`faults (${NO_GROUND ?? 'root'})`, () =
       expect(ground.free()).toEqual(free)
     })
 
+    test('come back though the directory has another name, and are waited for where it is elsewhere', async () => {
+      const free = ground.free()
+      const isOn = () => readdirSync(ground.data).find((name) => name.startsWith('.lightning-chaos'))
+      for (const away of [path.join(ground.data, 'mine'), path.join(ground.mountPoint, 'mine')]) {
+        const running = drill('inodes', ...place(), '--for', '3s')
+        await expect.poll(() => isOn() !== undefined && ground.free().inodes, POLL).toBe(0)
+        const name = isOn()!
+        renameSync(path.join(ground.data, name), away)
+        const { exitCode, stdout, stderr } = await running
+        if (away.startsWith(ground.data)) {
+          expect(exitCode, stdout + stderr).toBe(0)
+        } else {
+          expect(stderr).toMatch(/is not there any more, and its inodes were not given back/)
+          expect(exitCode, stdout).toBe(4)
+          renameSync(away, path.join(ground.data, name))
+          expect((await cli(['drill', 'undo', '--state', ground.state])).exitCode).toBe(0)
+        }
+        expect(existsSync(away)).toBe(false)
+        expect(ground.free()).toEqual(free)
+      }
+    })
+
     test('what others put among the files is left, and said', async () => {
       const into = `import os, glob, time
 print("there")

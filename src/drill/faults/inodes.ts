@@ -1,17 +1,8 @@
 /** A file system without a free inode: empty files in one directory, whose name is in the journal before it is made. */
-import {
-  closeSync,
-  constants,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  rmdirSync,
-  statfsSync,
-  unlinkSync,
-} from 'node:fs'
+import { closeSync, constants, mkdirSync, openSync, rmdirSync, statfsSync, unlinkSync } from 'node:fs'
 import { setImmediate as breathe } from 'node:timers/promises'
 import { HostError } from '../../errors.js'
-import { isGone, openAt, pathOf, statOf } from '../host/files.js'
+import { findAt, isGone, namesIn, openAt, pathOf, statOf } from '../host/files.js'
 import { placeOf, withPlace } from '../host/place.js'
 import { checkMemory, type Fault, Told } from './fault.js'
 import { keep } from './keep.js'
@@ -24,8 +15,13 @@ const MOST_FILES = 20_000_000
 const INODE_IN_MEMORY = 1024
 
 interface Directory {
-  /** In the place. Nobody else could have made it: it has the id of the drill. */
+  /**
+   * In the place. Nobody else could have made it: it has the id of the drill. A file in it has the same name, as whoever owns
+   * the place may give the directory another.
+   */
   readonly directory: string
+  /** Inodes that were free before. */
+  readonly free: number
 }
 
 export const inodes: Fault<Directory> = {
@@ -52,7 +48,7 @@ export const inodes: Fault<Directory> = {
     }
   },
   *save(plan) {
-    yield { directory: directoryOf(plan.id) }
+    yield { directory: directoryOf(plan.id), free: statfsSync(placeOf(plan).path).ffree }
   },
   async inject(plan, [saved], stop) {
     const name = Buffer.from(saved!.directory)
@@ -63,7 +59,7 @@ export const inodes: Fault<Directory> = {
     let count = 0
     const fill = async () => {
       while (!stop.aborted && statfsSync(pathOf(directory)).ffree > plan.leave) {
-        if (!makeFile(directory, count)) return
+        if (!makeFile(directory, count === 0 ? saved!.directory : String(count))) return
         count += 1
         if (count % FILES_AT_A_TIME === 0) await breathe()
       }
@@ -88,13 +84,21 @@ export const inodes: Fault<Directory> = {
   },
   async undo(plan, saved) {
     const left = new Told()
+    const failed = new Told()
     let removed = 0
-    for (const { directory } of saved) {
-      await withPlace(plan, async (place) => {
-        removed += await removeFiles(place, Buffer.from(directory), left)
+    for (const { directory, free } of saved) {
+      await withPlace(plan, async (place, path) => {
+        const name = Buffer.from(directory)
+        const found = findAt(place, name, (fd) => hasFile(fd, name))
+        if (found !== undefined) removed += await removeFiles(place, found, directory, left)
+        else removeEmpty(place, name)
+        if (found !== undefined || free <= plan.leave || statfsSync(pathOf(place)).ffree > plan.leave) return
+        failed.add(
+          `${path}/${directory} is not there any more, and its inodes were not given back; where it is now: find ${placeOf(plan).mountPoint} -xdev -name ${directory}`,
+        )
       })
     }
-    return { detail: `${removed} empty files removed`, left: left.lines, failed: [] }
+    return { detail: `${removed} empty files removed`, left: left.lines, failed: failed.lines }
   },
 }
 
@@ -103,10 +107,10 @@ function directoryOf(id: string): string {
 }
 
 /** @returns false where there is no room, not for a name either */
-function makeFile(directory: number, number: number): boolean {
+function makeFile(directory: number, name: string): boolean {
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW
   try {
-    closeSync(openSync(pathOf(directory, Buffer.from(String(number))), flags, 0o600))
+    closeSync(openSync(pathOf(directory, Buffer.from(name)), flags, 0o600))
     return true
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error
@@ -114,23 +118,27 @@ function makeFile(directory: number, number: number): boolean {
   }
 }
 
-/** @returns how many files were removed */
-async function removeFiles(place: number, name: Buffer, left: Told): Promise<number> {
-  let directory: number
+function hasFile(directory: number, name: Buffer): boolean {
   try {
-    directory = openAt(place, name)
-  } catch (error) {
-    if (isGone(error)) return 0
-    throw error
+    closeSync(openAt(directory, name))
+    return true
+  } catch {
+    return false // what we may not look into is not ours
   }
+}
+
+/** The file that it is known by goes last. @returns how many files were removed */
+async function removeFiles(
+  place: number,
+  { name, fd: directory }: { readonly name: Buffer; readonly fd: number },
+  known: string,
+  left: Told,
+): Promise<number> {
   let removed = 0
   try {
-    if (!statOf(directory).isDirectory()) {
-      left.add(`${name}: is something else by now`)
-      return 0
-    }
-    for (const file of readdirSync(pathOf(directory))) {
-      if (!isOurs(directory, file)) {
+    const files = namesIn(directory).map(String)
+    for (const file of [...files.filter((each) => each !== known), known]) {
+      if (!isOurs(directory, file, known)) {
         left.add(`${name}/${file}: is not ours`)
         continue
       }
@@ -141,17 +149,20 @@ async function removeFiles(place: number, name: Buffer, left: Told): Promise<num
   } finally {
     closeSync(directory)
   }
-  try {
-    rmdirSync(pathOf(place, name))
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code !== 'ENOTEMPTY' && !isGone(error)) throw error
-  }
+  removeEmpty(place, name)
   return removed
 }
 
-function isOurs(directory: number, file: string): boolean {
-  if (!/^\d+$/.test(file)) return false
+function removeEmpty(place: number, name: Buffer): void {
+  try {
+    rmdirSync(pathOf(place, name))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY' && !isGone(error)) throw error
+  }
+}
+
+function isOurs(directory: number, file: string, known: string): boolean {
+  if (!/^\d+$/.test(file) && file !== known) return false
   const fd = openAt(directory, Buffer.from(file))
   try {
     const stat = statOf(fd)
