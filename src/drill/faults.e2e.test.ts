@@ -75,6 +75,15 @@ describe.skipIf(NO_GROUND !== undefined)(`faults (${NO_GROUND ?? 'root'})`, () =
       expect(ground.free()).toEqual(free)
     })
 
+    test('are left as many as is said, which the witness takes first', async () => {
+      const { exitCode, stdout, stderr } = await drill('inodes', ...place(), '--for', '1s', '--leave', '7')
+      expect(exitCode, stdout + stderr).toBe(0)
+      expect(stderr).toMatch(/empty files made, 7 inodes free/)
+      expect(stdout).toMatch(/ENOSPC probe 1/)
+      const many = await drill('inodes', ...place(), '--leave', '1000')
+      expect([many.exitCode, many.stderr]).toEqual([2, expect.stringMatching(/leaves 512 at most/)])
+    })
+
     test('come back though the directory has another name, and are waited for where it is elsewhere', async () => {
       const free = ground.free()
       const isOn = () => readdirSync(ground.data).find((name) => name.startsWith('.lightning-chaos'))

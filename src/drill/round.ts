@@ -187,7 +187,10 @@ function patienceWith({ forMs }: DrillPlan, { errnos }: Fault): number {
 
 function startWitness({ plan, service }: RoundSettings): Witness | undefined {
   if (plan.place === undefined) return undefined
-  return new Witness(service.credentials, plan.place.path, bytesThatMeet(plan))
+  return new Witness(service.credentials, plan.place.path, {
+    bytes: bytesThatMeet(plan),
+    inodes: plan.fault === 'inodes' ? plan.leave : 0,
+  })
 }
 
 /** How many bytes can be written, so that a few more meet the fault. */

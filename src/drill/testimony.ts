@@ -24,9 +24,13 @@ export class Witness {
   readonly #waiting: ((answer: readonly Testimony[] | undefined) => void)[] = []
   #ended = false
 
-  /** @param leave bytes that the fault leaves free */
-  constructor({ uid, gid, groups }: Credentials, directory: string, leave: number) {
-    const args = [uid, gid, groups.join(','), directory, leave + BEYOND].map(String)
+  /** @param leave bytes, and inodes, that the fault leaves free */
+  constructor(
+    { uid, gid, groups }: Credentials,
+    directory: string,
+    leave: { readonly bytes: number; readonly inodes: number },
+  ) {
+    const args = [uid, gid, groups.join(','), directory, leave.bytes + BEYOND, leave.inodes].map(String)
     this.#child = spawn(process.execPath, [WITNESS, ...args], {
       detached: true, // Ctrl-C in our terminal is not for it: it has to tell what is there after the undo
       cwd: '/',

@@ -2,13 +2,13 @@
  * The witness: a process with the rights of the service that tries what a fault forbids, when it is told to. It is started
  * before the fault, becomes that user for good, and leaves nothing behind: it writes only to a file without a name.
  *
- * Arguments: user, group, other groups (comma-separated), the directory, the bytes to write.
+ * Arguments: user, group, other groups (comma-separated), the directory, the bytes to write, the files to make beside.
  */
 import { closeSync, constants, fsyncSync, openSync, readdirSync, writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { openAt, openPlace, openUnnamed, pathOf, statOf } from './host/files.js'
 
-const [uid = '', gid = '', groups = '', directory = '', bytes = '0'] = process.argv.slice(2)
+const [uid = '', gid = '', groups = '', directory = '', bytes = '0', files = '0'] = process.argv.slice(2)
 
 if (process.geteuid?.() === 0) {
   process.setgroups!(groups.split(',').filter(Boolean).map(Number))
@@ -50,9 +50,11 @@ function testify(): Testimony[] {
 
 function write(place: number): Testimony {
   let tried = 'making a file'
-  let fd: number | undefined
+  const made: number[] = []
+  const make = () => made[made.push(openUnnamed(place, constants.O_WRONLY)) - 1]!
   try {
-    fd = openUnnamed(place, constants.O_WRONLY)
+    while (made.length < Number(files)) make()
+    const fd = make()
     tried = `writing ${bytes} bytes to a new file and syncing it`
     for (let left = Number(bytes); left > 0; ) left -= writeSync(fd, PIECE, 0, Math.min(left, PIECE.length))
     fsyncSync(fd)
@@ -60,7 +62,7 @@ function write(place: number): Testimony {
   } catch (error) {
     return { what: 'write', tried, errno: codeOf(error) }
   } finally {
-    if (fd !== undefined) closeSync(fd)
+    for (const fd of made) closeSync(fd)
   }
 }
 

@@ -1,7 +1,7 @@
 /** A file system without a free inode: empty files in one directory, whose name is in the journal before it is made. */
 import { closeSync, constants, mkdirSync, openSync, rmdirSync, statfsSync, unlinkSync } from 'node:fs'
 import { setImmediate as breathe } from 'node:timers/promises'
-import { HostError } from '../../errors.js'
+import { HostError, UsageError } from '../../errors.js'
 import { findAt, isGone, namesIn, openAt, pathOf, statOf } from '../host/files.js'
 import { placeOf, withPlace } from '../host/place.js'
 import { checkMemory, type Fault, Told } from './fault.js'
@@ -10,6 +10,8 @@ import { keep } from './keep.js'
 const FILES_AT_A_TIME = 500
 /** Somebody who waits for more would wait for an hour, and again for its undo. */
 const MOST_FILES = 20_000_000
+/** The witness takes what is left, with a descriptor for each. */
+const MOST_LEFT = 512
 
 /** Bytes that the kernel needs for a file without content, about. */
 const INODE_IN_MEMORY = 1024
@@ -30,6 +32,11 @@ export const inodes: Fault<Directory> = {
   capabilities: ['dac_override', 'fowner', 'sys_resource'],
   foresee(plan) {
     const { path, mountPoint, type } = placeOf(plan)
+    if (plan.leave > MOST_LEFT) {
+      throw new UsageError(`inodes leaves ${MOST_LEFT} at most: who takes what is left shows the fault`, {
+        hint: `name fewer: --leave ${MOST_LEFT}`,
+      })
+    }
     const { files, ffree } = statfsSync(path)
     if (files === 0) {
       throw new HostError(`${mountPoint} (${type}) has no fixed number of inodes`, {
