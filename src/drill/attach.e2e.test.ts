@@ -1,7 +1,7 @@
 /** A workload beside a drill: whoever loses what it acked is found, and nothing of it stays behind. */
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, renameSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { BIN, cli, ROOT } from '../testing/cli.js'
@@ -55,6 +55,19 @@ describe.skipIf(NO_GROUND !== undefined)(`an attached workload (${NO_GROUND ?? '
     expect(scenarios[0]).toMatchObject({ passed: 1, evidence: { EPERM: { probe: expect.any(Number) } } })
   })
 
+  test('is not blamed where somebody has taken its directory away, which is removed all the same', async () => {
+    const running = cli(argv('diskfull', '--leave', '4MiB', '--for', '2s', '--reporter', 'json'))
+    const directory = () =>
+      readdirSync(ground.data).find((name) => name.startsWith('.lightning-chaos-workload'))
+    await expect.poll(() => directory() && readJournal(ground.state)?.armed, POLL).toBe(true)
+    renameSync(path.join(ground.data, directory()!), path.join(ground.data, 'elsewhere'))
+    const { exitCode, stdout, stderr } = await running
+    expect(exitCode, stderr).toBe(1)
+    const [scenario] = JSON.parse(stdout).scenarios
+    expect(scenario).toMatchObject({ inconclusive: 1, violations: [] })
+    expect(stdout).toMatch(/somebody has taken its directory away/)
+  })
+
   test('is undone when the tool is killed', async () => {
     const child = spawn(process.execPath, [BIN, ...argv('permissions', '--for', '60s')], { stdio: 'ignore' })
     const ended = once(child, 'exit')
@@ -66,6 +79,11 @@ describe.skipIf(NO_GROUND !== undefined)(`an attached workload (${NO_GROUND ?? '
     // the watchdog undoes the fault by itself; the directory goes with the undo
     await expect.poll(() => readJournal(ground.state), POLL).toBeUndefined()
     expect(attached()).toBe(true)
+    // deeper than a call stack, or any path
+    const deep = `import os, glob
+os.chdir(glob.glob("${ground.data}/.lightning-chaos-workload-*")[0])
+for _ in range(7000): os.mkdir("d"); os.chdir("d")`
+    execFileSync('python3', ['-c', deep])
     const status = await cli(['drill', 'status', '--state', ground.state])
     expect(status.stdout).toMatch(/the directory of a workload was left: .*workload-/)
     const { stdout, exitCode } = await cli(['drill', 'undo', '--state', ground.state])

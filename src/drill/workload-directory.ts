@@ -2,16 +2,15 @@
  * The directory of an attached workload. It is noted down, in the state directory, before it is made, so that it goes
  * whatever becomes of the tool: `drill undo` removes what a tool that is gone has left.
  */
+import { randomBytes } from 'node:crypto'
 import {
   chownSync,
   closeSync,
   fsyncSync,
   mkdirSync,
   openSync,
-  readdirSync,
   readFileSync,
   renameSync,
-  rmdirSync,
   rmSync,
   unlinkSync,
   writeFileSync,
@@ -19,43 +18,95 @@ import {
 import path from 'node:path'
 import { isAlive, ownerName } from '../sandbox/owner.js'
 import { RefusedError, UndoError } from './errors.js'
-import { isGone, openAt, pathOf, statOf, syncDirectory } from './host/files.js'
+import {
+  attempt,
+  type FileId,
+  fileId,
+  findAt,
+  isGone,
+  isSameFile,
+  namesIn,
+  openAt,
+  openPlace,
+  pathOf,
+  removeEmpty,
+  statOf,
+  syncDirectory,
+} from './host/files.js'
 import { placeOf, withPlace } from './host/place.js'
-import type { Credentials } from './host/processes.js'
+import { bootId, type Credentials } from './host/processes.js'
 import type { DrillPlan } from './plan.js'
 
 interface Note {
   readonly plan: DrillPlan
   readonly name: string
+  /** Which one it is; it is not there yet, or has nothing in it, where that is not known. */
+  readonly id?: FileId
   /** Names the tool: see isAlive in src/sandbox/owner.ts. */
   readonly tool: string
 }
 
+export interface WorkloadDirectory {
+  readonly path: string
+  readonly id: FileId
+}
+
+/** Whether it is where it was made. Somebody may have taken it away: it lies in a directory of theirs. */
+export function isInPlace({ path: where, id }: WorkloadDirectory): boolean {
+  const fd = attempt(() => openPlace(where))
+  if (fd === undefined) return false
+  try {
+    return isSameFile(fileId(statOf(fd)), id, true)
+  } finally {
+    closeSync(fd)
+  }
+}
+
 /**
  * Makes a directory in the plan's, for the service's user alone.
- * @returns its path
- * @throws RefusedError where another workload is attached; an Error of Node where it cannot be made
+ * @throws RefusedError where another workload is attached, or somebody else's is in its place; an Error of Node where it
+ *   cannot be made
  */
 export async function makeWorkloadDirectory(
   state: string,
   plan: DrillPlan,
   { uid, gid }: Credentials,
-): Promise<string> {
+): Promise<WorkloadDirectory> {
   await removeLeftWorkload(state)
   if (readNote(state) !== undefined) {
     throw new RefusedError(`another drill has a workload attached: ${noteFile(state)}`)
   }
   const name = `.lightning-chaos-workload-${plan.id}`
-  writeNote(state, { plan, name, tool: ownerName()! })
-  return await withPlace(plan, async (place, placePath) => {
-    mkdirSync(pathOf(place, Buffer.from(name)), { mode: 0o700 })
-    const made = openAt(place, Buffer.from(name))
-    try {
-      if (process.geteuid?.() === 0) chownSync(pathOf(made), uid, gid)
-    } finally {
-      closeSync(made)
-    }
-    return path.join(placePath, name)
+  const note = { plan, name, tool: ownerName()! }
+  writeNote(state, note)
+  try {
+    return await withPlace(plan, async (place, placePath) => {
+      const where = path.join(placePath, name)
+      mkdirSync(pathOf(place, Buffer.from(name)), { mode: 0o700 })
+      const made = openAt(place, Buffer.from(name))
+      try {
+        checkJustMade(made, where)
+        const id = fileId(statOf(made))
+        writeNote(state, { ...note, id })
+        if (process.geteuid?.() === 0) chownSync(pathOf(made), uid, gid)
+        return { path: where, id }
+      } finally {
+        closeSync(made)
+      }
+    })
+  } catch (error) {
+    await removeWorkloadDirectory(state).catch(() => {}) // the next drill tries again
+    throw error
+  }
+}
+
+/** Whoever owns the plan's directory may have put something else in its place, which would be given away. */
+function checkJustMade(fd: number, where: string): void {
+  const stat = statOf(fd)
+  const isOurs = stat.isDirectory() && Number(stat.uid) === process.geteuid?.() && (stat.mode & 0o077n) === 0n
+  if (isOurs && namesIn(fd).length === 0) return
+  throw new RefusedError(`${where} is not the directory that was just made there`, {
+    hint: 'somebody has exchanged it',
   })
 }
 
@@ -63,7 +114,13 @@ export async function makeWorkloadDirectory(
 export async function removeWorkloadDirectory(state: string): Promise<void> {
   const note = readNote(state)
   if (note === undefined) return
-  await withPlace(note.plan, async (place) => removeTree(place, Buffer.from(note.name), statOf(place).dev))
+  const { plan, name, id } = note
+  await withPlace(plan, async (place) => {
+    const isIt = (fd: number) => isSameFile(fileId(statOf(fd)), id!, plan.bootId === bootId())
+    if (id === undefined) return void removeEmpty(place, Buffer.from(name))
+    const found = findAt(place, Buffer.from(name), isIt)
+    if (found !== undefined) removeTree(place, found)
+  })
   rmSync(noteFile(state), { force: true })
 }
 
@@ -116,25 +173,46 @@ function writeNote(state: string, note: Note): void {
   syncDirectory(state)
 }
 
-/** By descriptors: no link is followed, and no other file system entered. */
-function removeTree(parent: number, name: Buffer, dev: bigint): void {
-  let fd: number
-  try {
-    fd = openAt(parent, name)
-  } catch (error) {
-    if (isGone(error)) return
-    throw error
-  }
-  try {
-    const stat = statOf(fd)
-    if (stat.dev !== dev) return
-    if (!stat.isDirectory()) {
-      unlinkSync(pathOf(parent, name))
-      return
+/**
+ * By descriptors, so that no link is followed; and a mount is neither removed nor entered: EBUSY. What lies deeper is moved up
+ * first, so that no tree is too deep.
+ */
+function removeTree(parent: number, { name, fd: top }: { readonly name: Buffer; readonly fd: number }): void {
+  const moved = randomBytes(6).toString('hex')
+  let count = 0
+  const empty = (fd: number) => {
+    for (const each of namesIn(fd)) {
+      if (removeOne(fd, each)) continue
+      renameSync(pathOf(fd, each), pathOf(top, Buffer.from(`${moved}-${count}`)))
+      count += 1
     }
-    for (const each of readdirSync(pathOf(fd), { encoding: 'buffer' })) removeTree(fd, each, dev)
-  } finally {
-    closeSync(fd)
   }
-  rmdirSync(pathOf(parent, name))
+  try {
+    for (let names = namesIn(top); names.length > 0; names = namesIn(top)) {
+      for (const each of names) {
+        if (removeOne(top, each)) continue
+        const fd = openAt(top, each)
+        try {
+          empty(fd)
+        } finally {
+          closeSync(fd)
+        }
+      }
+    }
+  } finally {
+    closeSync(top)
+  }
+  removeEmpty(parent, name)
+}
+
+/** @returns false where it is a directory that has something in it */
+function removeOne(directory: number, name: Buffer): boolean {
+  try {
+    unlinkSync(pathOf(directory, name))
+  } catch (error) {
+    if (isGone(error)) return true
+    if ((error as NodeJS.ErrnoException).code !== 'EISDIR') throw error
+    return removeEmpty(directory, name)
+  }
+  return true
 }

@@ -18,6 +18,7 @@ import type { Fault } from './faults/fault.js'
 import { FAMILIES } from './history.js'
 import type { Credentials } from './host/processes.js'
 import type { DrillPlan } from './plan.js'
+import { isInPlace, type WorkloadDirectory } from './workload-directory.js'
 
 /** What a target may say of a write that such a fault refuses. */
 const REFUSALS: Readonly<Record<FaultFamily, readonly ErrorKind[]>> = {
@@ -48,7 +49,7 @@ export interface WorkloadOptions {
   readonly fault: Fault
   readonly target: TargetSpec
   readonly credentials: Credentials
-  readonly directory: string
+  readonly directory: WorkloadDirectory
 }
 
 /** What came of it. */
@@ -62,6 +63,7 @@ export interface WorkloadRecord {
 export class AttachedWorkload {
   readonly #plan: DrillPlan
   readonly #fault: Fault
+  readonly #directory: WorkloadDirectory
   readonly #judge: Judge
   readonly #history: Event[] = []
   readonly #recorder: Recorder
@@ -75,6 +77,7 @@ export class AttachedWorkload {
   constructor({ plan, fault, target, credentials, directory }: WorkloadOptions) {
     this.#plan = plan
     this.#fault = fault
+    this.#directory = directory
     this.#judge = new Judge({ seed: plan.id, contract: target.contract })
     this.#recorder = new Recorder((event) => {
       this.#history.push(event)
@@ -85,11 +88,11 @@ export class AttachedWorkload {
     this.#session = new Session({
       command: asService(
         credentials,
-        target.command.map((word) => word.replaceAll('{dir}', directory)),
+        target.command.map((word) => word.replaceAll('{dir}', directory.path)),
       ),
       environment: { ...process.env, ...target.environment } as Record<string, string>,
       cwd: '/',
-      data: directory,
+      data: directory.path,
       answerMs: ANSWER_MS + plan.forMs,
       recorder: this.#recorder,
       onProcess: async () => {},
@@ -135,6 +138,18 @@ export class AttachedWorkload {
   async end(recoverMs: number): Promise<WorkloadRecord> {
     this.#isOver = true
     await this.#work
+    if (isInPlace(this.#directory)) await this.#prove(recoverMs)
+    const { hello } = this.#session
+    await this.#session.stop()
+    const judgement = this.#judge.finish()
+    return {
+      target: hello === undefined ? 'a target' : `${hello.name} ${hello.version}`,
+      judgement: isInPlace(this.#directory) ? judgement : takenAway(judgement),
+      history: this.#history,
+    }
+  }
+
+  async #prove(recoverMs: number): Promise<void> {
     if (this.#session.pid === undefined) await this.#session.start()
     await this.#recovery.resume(FAMILIES[this.#plan.fault], recoverMs)
     await this.#recovery.readBack()
@@ -142,13 +157,6 @@ export class AttachedWorkload {
     await this.#session.kill()
     await this.#session.start()
     await this.#recovery.readBack()
-    const { hello } = this.#session
-    await this.#session.stop()
-    return {
-      target: hello === undefined ? 'a target' : `${hello.name} ${hello.version}`,
-      judgement: this.#judge.finish(),
-      history: this.#history,
-    }
   }
 
   /** Ends the target, whatever it is doing. */
@@ -163,7 +171,7 @@ export class AttachedWorkload {
       if (this.#wantsRestart) {
         this.#wantsRestart = false
         await this.#session.kill()
-        await this.#session.start()
+        if (isInPlace(this.#directory)) await this.#session.start()
       }
       await this.#run(OPERATIONS)
       await sleep(PAUSE_MS)
@@ -191,6 +199,12 @@ export class AttachedWorkload {
       detail,
     })
   }
+}
+
+/** Without its directory a target proves nothing, and is not to blame. */
+function takenAway({ evidence, operations }: Judgement): Judgement {
+  const reason = 'somebody has taken its directory away'
+  return { verdict: 'inconclusive', reason, violations: [], waived: [], evidence, operations }
 }
 
 /** The target has the rights of the service, and ends with us. */

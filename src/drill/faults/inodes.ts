@@ -1,8 +1,8 @@
 /** A file system without a free inode: empty files in one directory, whose name is in the journal before it is made. */
-import { closeSync, constants, mkdirSync, openSync, rmdirSync, statfsSync, unlinkSync } from 'node:fs'
+import { closeSync, constants, mkdirSync, openSync, statfsSync, unlinkSync } from 'node:fs'
 import { setImmediate as breathe } from 'node:timers/promises'
 import { HostError, UsageError } from '../../errors.js'
-import { findAt, isGone, namesIn, openAt, pathOf, statOf } from '../host/files.js'
+import { findAt, namesIn, openAt, pathOf, removeEmpty, statOf } from '../host/files.js'
 import { placeOf, withPlace } from '../host/place.js'
 import { checkMemory, type Fault, Told } from './fault.js'
 import { keep } from './keep.js'
@@ -158,14 +158,6 @@ async function removeFiles(
   }
   removeEmpty(place, name)
   return removed
-}
-
-function removeEmpty(place: number, name: Buffer): void {
-  try {
-    rmdirSync(pathOf(place, name))
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY' && !isGone(error)) throw error
-  }
 }
 
 function isOurs(directory: number, file: string, known: string): boolean {

@@ -14,6 +14,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  rmdirSync,
 } from 'node:fs'
 import { HostError } from '../../errors.js'
 import { RefusedError } from '../errors.js'
@@ -139,6 +140,17 @@ export function findAt(
     }
   }
   return undefined
+}
+
+/** Removes a directory of a directory. @returns false where something is in it */
+export function removeEmpty(directory: number, name: Buffer): boolean {
+  try {
+    rmdirSync(pathOf(directory, name))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOTEMPTY') return false
+    if (!isGone(error)) throw error
+  }
+  return true
 }
 
 export interface Found {
