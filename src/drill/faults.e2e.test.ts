@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import {
   chownSync,
   existsSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -241,10 +242,18 @@ while True:
     expect(() => writeFileSync(path.join(ground.data, 'main.db'), 'by root')).toThrow(/EPERM/)
     // somebody needs one of them meanwhile, and changes its mode
     execFileSync('chattr', ['-i', path.join(ground.data, 'main.db')])
+    const log = path.join(ground.data, 'wal/000001.log')
+    execFileSync('chattr', ['-i', path.dirname(log), log])
+    renameSync(log, `${log}.old`)
+    linkSync(`${log}.old`, `${log}.second`)
+    execFileSync('chattr', ['+i', `${log}.old`])
     const { exitCode, stdout, stderr } = await running
     expect(exitCode, stdout + stderr).toBe(0)
     expect(stdout).toMatch(/EPERM probe \d/)
+    expect(stderr).toMatch(/left as it is: .*000001.log: has the name .*000001.log.(old|second) by now/)
     expect(locked()).toBe(1)
+    rmSync(`${log}.second`)
+    renameSync(`${log}.old`, log)
   })
 
   test.each(['before it', 'while it is on'])(

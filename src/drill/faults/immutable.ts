@@ -9,6 +9,7 @@ import {
   type FileId,
   type Found,
   fileId,
+  fileKey,
   isSameFile,
   type JsonName,
   nameFromJson,
@@ -54,7 +55,7 @@ export const immutable: Fault<Entry> = {
         'nobody writes there then, root neither, nor who has a file open',
       ],
       undoes: [
-        'takes it away again (chattr -i), where it is still the same file',
+        'takes it away again (chattr -i), where it is still the same file, whatever its name',
         'leaves what had it before, and what others changed meanwhile, and says so',
       ],
     }
@@ -95,26 +96,32 @@ export const immutable: Fault<Entry> = {
     const left = new Told()
     const failed = new Told()
     let restored = 0
-    const gone = (entry: Entry) => left.add(`${show(plan, entry)}: gone, or another file by now`)
-    await eachBatch(
-      plan,
-      saved,
-      undefined,
-      (entries, fds) => {
-        // what cannot be told of is not taken for well
-        const set = immutability('get', fds).flatMap((answer, index) => (answer === false ? [] : [index]))
-        if (set.length === 0) return
-        const answers = immutability(
-          'clear',
-          set.map((index) => fds[index]!),
-        )
-        for (const [at, answer] of answers.entries()) {
-          if (answer === false) restored += 1
-          else failed.add(refusal(plan, entries[set[at]!]!, answer))
-        }
-      },
-      gone,
-    )
+    const lost: Entry[] = []
+    const clear = (entries: readonly Entry[], fds: readonly number[]) => {
+      // what cannot be told of is not taken for well
+      const set = immutability('get', fds).flatMap((answer, index) => (answer === false ? [] : [index]))
+      if (set.length === 0) return
+      const answers = immutability(
+        'clear',
+        set.map((index) => fds[index]!),
+      )
+      for (const [at, answer] of answers.entries()) {
+        if (answer === false) restored += 1
+        else failed.add(refusal(plan, entries[set[at]!]!, answer))
+      }
+    }
+    await eachBatch(plan, saved, undefined, clear, (entry) => lost.push(entry))
+    const moved = new Map(lost.map((entry) => [fileKey(entry), entry]))
+    await eachMoved(plan, moved, left, (entries, fds) => {
+      clear(entries, fds)
+      for (const entry of entries) {
+        const before = moved.get(fileKey(entry))
+        if (before === undefined) continue // a second name of it
+        left.add(`${show(plan, before)}: has the name ${show(plan, entry)} by now`)
+        moved.delete(fileKey(entry))
+      }
+    })
+    for (const entry of moved.values()) left.add(`${show(plan, entry)}: gone, or another file by now`)
     return {
       detail: `the immutable attribute of ${restored} files and directories taken away`,
       left: left.lines,
@@ -183,6 +190,26 @@ async function eachBatch(
       }
     } finally {
       descent.close()
+    }
+  })
+}
+
+/** Hands over what has another name by now, with that, some at a time. */
+async function eachMoved(
+  plan: DrillPlan,
+  moved: ReadonlyMap<string, Entry>,
+  told: Told,
+  use: (entries: readonly Entry[], fds: readonly number[]) => void,
+): Promise<void> {
+  if (moved.size === 0) return
+  await withPlace(plan, async (root) => {
+    for (const batch of batches(walk(root, ({ message }) => told.add(`${placeOf(plan).path}: ${message}`)))) {
+      const own = batch.filter(({ id }) => moved.has(fileKey(id)))
+      if (own.length === 0) continue
+      use(
+        own.map(({ name, id }) => ({ name, ...id })),
+        own.map(({ fd }) => fd),
+      )
     }
   })
 }
