@@ -346,15 +346,19 @@ time.sleep(1000)
       const service = await serve('print("there"); time.sleep(1000)')
       const group = path.join(BLKIO, `lightning-test-${service.pid}`)
       mkdirSync(group)
-      writeFileSync(
-        path.join(group, 'blkio.throttle.write_bps_device'),
-        `${diskOf(mountOf(ground.data)!.device)} 1048576`,
-      )
-      writeFileSync(path.join(group, 'cgroup.procs'), String(service.pid))
-      const { exitCode, stderr } = await slow('--pid', String(service.pid), '--bytes-per-second', '10MiB')
-      expect([exitCode, stderr]).toEqual([3, expect.stringMatching(/is limited already, .*write_bps_device/)])
-      writeFileSync(path.join(BLKIO, 'cgroup.procs'), String(service.pid))
-      rmdirSync(group)
+      try {
+        const limit = `${diskOf(mountOf(ground.data)!.device)} 1048576`
+        writeFileSync(path.join(group, 'blkio.throttle.write_bps_device'), limit)
+        writeFileSync(path.join(group, 'cgroup.procs'), String(service.pid))
+        const { exitCode, stderr } = await slow('--pid', String(service.pid), '--bytes-per-second', '10MiB')
+        expect([exitCode, stderr]).toEqual([
+          3,
+          expect.stringMatching(/is limited already, .*write_bps_device/),
+        ])
+      } finally {
+        writeFileSync(path.join(BLKIO, 'cgroup.procs'), String(service.pid))
+        rmdirSync(group)
+      }
     })
 
     test('is about a service, and a disk that can be throttled', async () => {
