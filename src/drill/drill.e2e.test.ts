@@ -10,6 +10,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   statfsSync,
@@ -21,7 +22,7 @@ import {
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { BIN, cli, has } from '../testing/cli.js'
+import { BIN, cli, has, NOBODY as NOBODY_PREFIX } from '../testing/cli.js'
 import { type Ground, NO_GROUND, prepareGround } from '../testing/drill-ground.js'
 import { allEnded, MARK, marked } from '../testing/leftovers.js'
 import { activeDirectory, readJournal } from './journal.js'
@@ -191,7 +192,7 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
       const state = path.join(ground.directory, 'own')
       mkdirSync(state, { mode: 0o700 })
       chownSync(state, NOBODY, NOBODY)
-      const as = { prefix: ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'] }
+      const as = { prefix: NOBODY_PREFIX }
       const argv = ['drill', 'diskfull', '--path', ground.data, '--yes', '--for', '500ms', '--state', state]
       const { exitCode, stdout, stderr } = await cli(argv, { as })
       expect(exitCode, stdout + stderr).toBe(0)
@@ -580,6 +581,49 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
       rmSync(flag)
       expect(code).toBe(1)
       expect(output).toMatch(/ended early: 'test -e .*' succeeded/)
+    })
+  })
+
+  describe('the witness', () => {
+    test('passes over what the service passes over, by a capability', async () => {
+      const capability = ['--inh-caps=+dac_override', '--ambient-caps=+dac_override']
+      const { pid } = spawn(NOBODY_PREFIX[0]!, [...NOBODY_PREFIX.slice(1), ...capability, 'sleep', '1000'])
+      await expect.poll(() => readFileSync(`/proc/${pid}/comm`, 'latin1'), POLL).toBe('sleep\n')
+      const { exitCode, stdout, stderr } = await cli(
+        drill('permissions', '--for', '500ms', '--pid', String(pid)),
+      )
+      process.kill(pid!, 'SIGKILL')
+      expect(stderr).toMatch('uid 65534, gid 65534, cap_dac_override')
+      expect(stdout).toMatch(/no evidence that the fault was there: .* worked/)
+      expect(exitCode).toBe(1)
+    })
+
+    test('is out of reach of the user that it becomes, and has no secrets', async () => {
+      const running = await start(drill('diskfull', '--for', '600s'), { SECRET_OF_ROOT: 'hunter2' })
+      const tool = running.child.pid
+      const of = (pid: string, what: string) => readFileSync(`/proc/${pid}/${what}`, 'latin1')
+      const witness = of(`${tool}/task/${tool}`, 'children')
+        .trim()
+        .split(' ')
+        .find((pid) => of(pid, 'cmdline').includes('witness.js'))!
+      expect(of(witness, 'environ')).not.toContain('hunter2')
+      const listening = () => {
+        const sockets = readdirSync(`/proc/${witness}/fd`).map((fd) =>
+          readlinkSync(`/proc/${witness}/fd/${fd}`),
+        )
+        const ports = of(witness, 'net/tcp')
+          .split('\n')
+          .filter((line) => line.split(/ +/)[4] === '0A')
+        return ports.filter((line) => sockets.includes(`socket:[${line.trim().split(/ +/)[9]}]`))
+      }
+      const ask = [...NOBODY_PREFIX, 'kill', '-USR1', witness] as const
+      // the debugger of Node would be there after one or two
+      for (let asked = 0; asked < 50; asked += 1) {
+        execFileSync(ask[0]!, ask.slice(1))
+        expect(listening()).toEqual([])
+      }
+      running.child.kill('SIGINT')
+      expect((await running.end()).output).toMatch(/undone: .*ended early: stopped by the user/s)
     })
   })
 

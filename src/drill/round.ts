@@ -11,7 +11,7 @@ import type { DrillPlan } from './plan.js'
 import type { Probe } from './probe/probe.js'
 import type { Expectation, Phase, RoundRecord, Sample } from './record.js'
 import type { Service } from './service.js'
-import { BLOCKED, type Testimony, Witness } from './testimony.js'
+import { BLOCKED, ENDED, type Testimony, Witness } from './testimony.js'
 import { AttachedWorkload } from './workload.js'
 import { makeWorkloadDirectory, removeWorkloadDirectory } from './workload-directory.js'
 
@@ -209,6 +209,8 @@ function checkWitness(before: readonly Testimony[], { fault }: DrillPlan): void 
   const shows = ({ what }: Testimony) => what === 'write' || fault === 'permissions'
   if (before.length === 0 || before.some((each) => each.errno === null && shows(each))) return
   const [{ tried, errno }] = before as [Testimony]
+  if (errno === ENDED)
+    throw new RefusedError('the witness, a process with the rights of the service, does not answer')
   throw new RefusedError(
     `the service could not write there before the drill: ${tried} failed with ${errno}`,
     {

@@ -26,7 +26,9 @@ export interface Service {
 export async function findService(choice: ServiceChoice, place: Place | undefined): Promise<Service> {
   const processes = await processesOf(choice)
   const credentials = await rightsOf(choice, processes[0], place)
-  const who = `uid ${credentials.uid}, gid ${credentials.gid}`
+  const { uid, gid, capabilities = [] } = credentials
+  const beyond = uid === 0 ? '' : capabilities.map((name) => `, cap_${name}`).join('')
+  const who = `uid ${uid}, gid ${gid}${beyond}`
   const names = processes.map(({ name, pid }) => `${name} (${pid})`).join(', ')
   return { processes, credentials, description: names === '' ? who : `${names}, ${who}` }
 }

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { COMMAND_PATH } from '../sandbox/command.js'
 import type { Credentials } from './host/processes.js'
 import type { Testimony } from './witness.js'
 
@@ -15,8 +16,11 @@ export type { Testimony } from './witness.js'
 /** A call that did not come back: what a frozen file system does to whoever writes. */
 export const BLOCKED = 'BLOCKED'
 
-const ENDED: readonly Testimony[] = [
-  { what: 'write', tried: 'asking the witness, which has ended,', errno: 'ENDED' },
+/** A witness that is not there any more, or says what none would say. */
+export const ENDED = 'ENDED'
+
+const NO_TESTIMONY: readonly Testimony[] = [
+  { what: 'write', tried: 'asking the witness, which has ended,', errno: ENDED },
 ]
 
 export class Witness {
@@ -26,20 +30,26 @@ export class Witness {
 
   /** @param leave bytes, and inodes, that the fault leaves free */
   constructor(
-    { uid, gid, groups }: Credentials,
+    credentials: Credentials,
     directory: string,
     leave: { readonly bytes: number; readonly inodes: number },
   ) {
+    const { uid, gid, groups } = credentials
     const args = [uid, gid, groups.join(','), directory, leave.bytes + BEYOND, leave.inodes].map(String)
-    this.#child = spawn(process.execPath, [WITNESS, ...args], {
+    const [program, ...rest] = withCapabilities(credentials, [process.execPath, WITNESS, ...args])
+    this.#child = spawn(program!, rest, {
       detached: true, // Ctrl-C in our terminal is not for it: it has to tell what is there after the undo
       cwd: '/',
       stdio: ['pipe', 'pipe', 'ignore'],
+      env: { PATH: COMMAND_PATH }, // ours is not for the user that it becomes
     })
     this.#child.stdin.on('error', () => {}) // it has ended, which its exit tells
-    createInterface({ input: this.#child.stdout }).on('line', (line) =>
-      this.#waiting.shift()?.(JSON.parse(line)),
-    )
+    this.#child.on('error', () => {}) // it could not be started, which is an end as well
+    createInterface({ input: this.#child.stdout }).on('line', (line) => {
+      const testimony = testimonyIn(line)
+      if (testimony === undefined) this.close()
+      else this.#waiting.shift()?.(testimony)
+    })
     this.#child.on('close', () => {
       this.#ended = true
       for (const answer of this.#waiting.splice(0)) answer(undefined)
@@ -55,7 +65,7 @@ export class Witness {
    * witness, which proves nothing.
    */
   async testify(timeoutMs: number): Promise<readonly Testimony[]> {
-    if (this.#ended) return ENDED
+    if (this.#ended) return NO_TESTIMONY
     const answer = new Promise<readonly Testimony[] | undefined>((resolve) => this.#waiting.push(resolve))
     this.#child.stdin.write('\n')
     let timer: NodeJS.Timeout | undefined
@@ -67,11 +77,46 @@ export class Witness {
     })
     const testimony = await Promise.race([answer, late])
     clearTimeout(timer)
-    return testimony ?? ENDED
+    return testimony ?? NO_TESTIMONY
   }
 
   close(): void {
     this.#child.stdin.end()
     this.#child.kill('SIGKILL')
   }
+}
+
+/** @returns undefined where that is no testimony: a witness has the rights of others, and is not simply believed */
+export function testimonyIn(line: string): readonly Testimony[] | undefined {
+  let said: unknown
+  try {
+    said = JSON.parse(line)
+  } catch {
+    return undefined
+  }
+  return Array.isArray(said) && said.length > 0 && said.every(isTestimony) ? said : undefined
+}
+
+function isTestimony(said: Partial<Testimony> | null): boolean {
+  const { what, tried, errno } = said ?? {}
+  return (
+    typeof what === 'string' && typeof tried === 'string' && (errno === null || typeof errno === 'string')
+  )
+}
+
+/**
+ * For a process of the service that has more rights than its user by itself, or root with fewer: it becomes that user, and
+ * keeps them. To do so, and to read its own program, it has those for that as well.
+ */
+function withCapabilities({ uid, capabilities }: Credentials, argv: readonly string[]): readonly string[] {
+  const isPlain = capabilities === undefined || (uid !== 0 && capabilities.length === 0)
+  if (isPlain || process.geteuid?.() !== 0) return argv
+  const kept = ['setuid', 'setgid', 'dac_read_search', ...capabilities].map((name) => `,+${name}`).join('')
+  return [
+    'setpriv',
+    '--inh-caps=-all',
+    `--bounding-set=-all${kept}`,
+    '--securebits=+no_setuid_fixup',
+    ...argv,
+  ]
 }

@@ -8,6 +8,9 @@ import { closeSync, constants, fsyncSync, openSync, readdirSync, writeSync } fro
 import { createInterface } from 'node:readline'
 import { openAt, openPlace, openUnnamed, pathOf, statOf } from './host/files.js'
 
+// Node opens its debugger on this signal; the user whose process this is about to become may send it, and not before
+process.on('SIGUSR1', () => {})
+
 const [uid = '', gid = '', groups = '', directory = '', bytes = '0', files = '0'] = process.argv.slice(2)
 
 if (process.geteuid?.() === 0) {

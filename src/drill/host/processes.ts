@@ -109,23 +109,32 @@ export function descendants(ancestors: ReadonlySet<number>): (ProcessId & { read
   })
 }
 
+/** By which a process passes over what a file system refuses to others, and their bits: capabilities(7). */
+const PASSING = { dac_override: 1n, dac_read_search: 2n, fowner: 3n, sys_resource: 24n } as const
+
+type Passing = keyof typeof PASSING
+
 export interface Credentials {
   readonly uid: number
   readonly gid: number
   readonly groups: readonly number[]
+  /** Absent where it has those that its user has by itself: root all, others none. */
+  readonly capabilities?: readonly Passing[]
 }
 
-/** Whose rights a process has on files: proc_pid_status(5), the last of the four numbers. */
+/** What rights a process has on files: proc_pid_status(5), the last of the four numbers. */
 export function credentialsOf(pid: number): Credentials | undefined {
   const status = read(`/proc/${pid}/status`)
   if (status === undefined) return undefined
-  const numbers = (name: string) =>
-    (new RegExp(`^${name}:(.*)$`, 'm').exec(status)?.[1] ?? '')
-      .trim()
-      .split(/\s+/)
-      .filter(Boolean)
-      .map(Number)
-  return { uid: numbers('Uid')[3]!, gid: numbers('Gid')[3]!, groups: numbers('Groups') }
+  const words = (name: string) =>
+    (new RegExp(`^${name}:(.*)$`, 'm').exec(status)?.[1] ?? '').trim().split(/\s+/).filter(Boolean)
+  const effective = BigInt(`0x${words('CapEff')[0] ?? '0'}`)
+  return {
+    uid: Number(words('Uid')[3]),
+    gid: Number(words('Gid')[3]),
+    groups: words('Groups').map(Number),
+    capabilities: (Object.keys(PASSING) as Passing[]).filter((name) => (effective >> PASSING[name]) & 1n),
+  }
 }
 
 /** Other processes that have something open below a directory, as far as we may look. */
