@@ -1,7 +1,7 @@
 /** A workload beside a drill: whoever loses what it acked is found, and nothing of it stays behind. */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, renameSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { BIN, cli, ROOT } from '../testing/cli.js'
@@ -66,6 +66,21 @@ describe.skipIf(NO_GROUND !== undefined)(`an attached workload (${NO_GROUND ?? '
     const [scenario] = JSON.parse(stdout).scenarios
     expect(scenario).toMatchObject({ inconclusive: 1, violations: [] })
     expect(stdout).toMatch(/somebody has taken its directory away/)
+  })
+
+  test('has nothing of the environment of whoever calls it but what everybody may see', async () => {
+    const seen = path.join(ground.directory, 'environment')
+    writeFileSync(seen, '')
+    chmodSync(seen, 0o666)
+    const target = `sh -c 'env > ${seen}; exec ${broken('acks-into-memory')}'`
+    await cli(argv('permissions', '--for', '1s', '--target-cmd', target), {
+      env: { SECRET_OF_ROOT: 'hunter2', LC_TIME: 'C' },
+    })
+    const names = readFileSync(seen, 'utf8')
+      .split('\n')
+      .map((line) => line.split('=')[0])
+    expect(names).toEqual(expect.arrayContaining(['PATH', 'HOME', 'LC_TIME']))
+    expect(names).not.toContain('SECRET_OF_ROOT')
   })
 
   test('is undone when the tool is killed', async () => {

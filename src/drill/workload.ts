@@ -90,7 +90,7 @@ export class AttachedWorkload {
         credentials,
         target.command.map((word) => word.replaceAll('{dir}', directory.path)),
       ),
-      environment: { ...process.env, ...target.environment } as Record<string, string>,
+      environment: { ...ownEnvironment(), ...target.environment },
       cwd: '/',
       data: directory.path,
       answerMs: ANSWER_MS + plan.forMs,
@@ -205,6 +205,16 @@ export class AttachedWorkload {
 function takenAway({ evidence, operations }: Judgement): Judgement {
   const reason = 'somebody has taken its directory away'
   return { verdict: 'inconclusive', reason, violations: [], waived: [], evidence, operations }
+}
+
+/** What of our environment the user of the service may see, as with sudo: nothing that may be a secret. */
+const SHOWN = /^(PATH|HOME|LANG|LC_\w+|TERM|TZ)$/
+
+function ownEnvironment(): Record<string, string> {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => SHOWN.test(name))) as Record<
+    string,
+    string
+  >
 }
 
 /** The target has the rights of the service, and ends with us. */
