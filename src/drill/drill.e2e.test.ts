@@ -571,10 +571,35 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
       expect(ground.snapshot()).toEqual(before)
     })
 
+    test('at once with what it waits for, and is not held up by a question of an hour later', async () => {
+      const failing = ['--every', '60m', '--probe', 'true', '--steady', '1']
+      const { exitCode, stdout, stderr } = await cli(drill('diskfull', '--for', '300ms', ...failing))
+      expect(exitCode, stdout + stderr).toBe(0)
+      expect(stderr).toMatch(/\[\.\|\.\|\.\]/)
+    })
+
+    test('when it is told to abort while the fault is not on yet', async () => {
+      const slow = path.join(ground.directory, 'injecting')
+      mkdirSync(slow)
+      const flag = path.join(slow, 'flag')
+      // ends with the watchdog's wish to end: not before somebody heard of the flag
+      const held = `#!/bin/sh\ntouch ${flag}\nwhile ! test -e ${flag}.heard; do sleep 0.05; done\nPATH=\${PATH#*:} exec fallocate "$@"\n`
+      writeFileSync(path.join(slow, 'fallocate'), held, { mode: 0o755 })
+      const env = { PATH: `${slow}:${process.env.PATH}` }
+      const abort = `sh -c 'test -e ${flag} && touch ${flag}.heard'`
+      const { exitCode, stdout, stderr } = await cli(
+        drill('diskfull', '--for', '1s', '--every', '60m', '--abort-if', abort),
+        { env },
+      )
+      expect(exitCode, stdout + stderr).toBe(1)
+      expect(stderr).toMatch(/ended early: .* succeeded/)
+      expect(ground.snapshot()).toEqual(before)
+    })
+
     test('when it is told to abort', async () => {
       const flag = path.join(ground.directory, 'flag')
       const running = await start(
-        drill('diskfull', '--for', '60s', '--every', '100ms', '--abort-if', `test -e ${flag}`),
+        drill('diskfull', '--for', '60s', '--every', '60m', '--abort-if', `test -e ${flag}`),
       )
       writeFileSync(flag, '')
       const { code, output } = await running.end()
@@ -742,6 +767,19 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
     expect(missed.exitCode).toBe(1)
     expect(missed.stdout).toMatch(/unmet-expectation \(grace\): while the fault was on/)
     expect(ground.snapshot()).toEqual(before)
+  })
+
+  test('is not done again where the host is marked as one in production meanwhile', async () => {
+    const cwd = path.join(ground.directory, 'marked')
+    mkdirSync(cwd)
+    const marker = path.join(cwd, 'production')
+    writeFileSync(path.join(cwd, 'lightning-chaos.config.yaml'), `production-markers: ['${marker}']\n`)
+    const { exitCode, stdout } = await cli(
+      drill('permissions', '--for', '300ms', '--rounds', '3', '--probe', `touch ${marker}`),
+      { cwd },
+    )
+    expect(stdout).toMatch(/not done: this host is marked as one in production/)
+    expect(exitCode).toBe(1)
   })
 
   test('a drill that is kept in a file is the same drill, and can be exported', async () => {

@@ -19,6 +19,10 @@ import { makeWorkloadDirectory, removeWorkloadDirectory } from './workload-direc
 const BLOCKED_MS = 2000
 /** Where nothing is to be proved by a call that does not come back. */
 const WITNESS_PATIENCE_MS = 30_000
+/** From one look at what ends a drill early to the next, however seldom the probes are asked. */
+const GUARD_MS = 1000
+/** How often the probes are asked at least within the time that they have to pass again. */
+const LEAST_QUESTIONS = 10
 
 interface DrilledProbe extends Expectation {
   readonly probe: Probe
@@ -71,6 +75,9 @@ export async function runRound(settings: RoundSettings): Promise<RoundRecord> {
     const keeper = startWatchdog(fault.takesWitness && witness ? withProcess(plan, witness.pid) : plan, state)
     const onAbort = () => keeper.undo()
     signal.addEventListener('abort', onAbort)
+    const over = new AbortController()
+    void keeper.undoing.then(() => over.abort())
+    const guarding = guard(settings, keeper, over.signal)
     try {
       const injected = await keeper.injected
       const from = elapsed()
@@ -78,8 +85,7 @@ export async function runRound(settings: RoundSettings): Promise<RoundRecord> {
       const during = (await witness?.testify(patienceWith(plan, fault))) ?? []
       const observedDuring = observe()
       attached?.restart()
-      const guarding = guard(settings, keeper)
-      await asker.until(keeper.undoing)
+      await asker.until(over.signal)
       say(`undoing: ${await keeper.undoing}`)
       const ending = await keeper.undone
       const to = elapsed()
@@ -162,23 +168,27 @@ async function checkLimits({ plan, state, limits, probeTimeoutMs }: RoundSetting
 }
 
 /** Ends a drill before its time where its limits say so. @returns why, in words; undefined where they did not */
-async function guard(settings: RoundSettings, keeper: Keeper): Promise<string | undefined> {
-  const { plan, state, limits, probeTimeoutMs, everyMs } = settings
-  let isOver = false
-  void keeper.undoing.then(() => {
-    isOver = true
-  })
-  while (!isOver) {
+async function guard(
+  { plan, state, limits, probeTimeoutMs, say }: RoundSettings,
+  keeper: Keeper,
+  over: AbortSignal,
+): Promise<string | undefined> {
+  for (; !over.aborted; await rest(GUARD_MS, over)) {
     const reason = await reasonToEnd(limits, { place: plan.place, state }, probeTimeoutMs).catch(
       (error: Error) => `the limits cannot be looked at: ${error.message}`,
     )
-    if (reason !== undefined) {
+    if (reason !== undefined && !over.aborted) {
+      say(`ended early: ${reason}`)
       keeper.undo()
       return reason
     }
-    await Promise.race([sleep(everyMs), keeper.undoing])
   }
   return undefined
+}
+
+/** Waits, at most until something is over. */
+async function rest(milliseconds: number, over: AbortSignal): Promise<void> {
+  await sleep(milliseconds, undefined, { signal: over }).catch(() => {}) // whoever waits looks at it
 }
 
 function patienceWith({ forMs }: DrillPlan, { errnos }: Fault): number {
@@ -235,8 +245,8 @@ class Asker {
     const { steady, everyMs, signal, probes } = this.#settings
     if (probes.length === 0) return
     for (let pass = 0; pass < steady; pass += 1) {
+      if (pass > 0) await rest(everyMs, signal)
       signal.throwIfAborted()
-      if (pass > 0) await sleep(everyMs)
       const failed = (await this.#ask(() => 'before')).find(({ error }) => error !== undefined)
       if (failed !== undefined) {
         throw new RefusedError(`'${probes[failed.probe]!.name}' fails before the drill: ${failed.error}`, {
@@ -247,14 +257,9 @@ class Asker {
   }
 
   /** Asks until something happens. What is answered after that was asked on the edge. */
-  async until(happens: Promise<unknown>): Promise<void> {
-    let isOver = false
-    const over = happens.then(() => {
-      isOver = true
-    })
-    while (!isOver) {
-      await this.#ask(() => (isOver ? 'edge' : 'during'))
-      await Promise.race([sleep(this.#settings.everyMs), over])
+  async until(over: AbortSignal): Promise<void> {
+    for (; !over.aborted; await rest(this.#settings.everyMs, over)) {
+      await this.#ask(() => (over.aborted ? 'edge' : 'during'))
     }
   }
 

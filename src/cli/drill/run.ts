@@ -175,7 +175,7 @@ async function doRounds(
       const service = round === 0 ? settings.service : await findService(spec, confirmed.place)
       if (round > 0) {
         plan = makePlan(spec, confirmed.place, service, settings.state)
-        checkAgain(plan, spec, settings.state)
+        await checkAgain(plan, spec, settings.state)
       }
       const record = await runRound({
         ...settings,
@@ -215,7 +215,12 @@ async function doRounds(
 }
 
 /** What held when the first round was confirmed may not hold any more. @throws RefusedError, HostError */
-function checkAgain(plan: DrillPlan, { fault, allowRootFilesystem }: DrillSpec, state: string): void {
+async function checkAgain(
+  plan: DrillPlan,
+  { fault, allowRootFilesystem }: DrillSpec,
+  state: string,
+): Promise<void> {
+  checkProduction(await productionMarkers())
   if (plan.place !== undefined) checkPlace(plan.place, { fault, state, allowRootFilesystem })
   FAULTS[fault].foresee(plan)
 }
