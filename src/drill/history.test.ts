@@ -16,6 +16,7 @@ const record: RoundRecord = {
   recoverMs: 30_000,
   durationMs: 1000,
   injected: 'write bits gone',
+  recovering: { from: 0, to: 0 },
   faulted: { from: 300, to: 700 },
   ending: { why: 'the time is up', direct: {}, detail: 'modes put back', left: [], failed: [] },
   before: [],

@@ -5,10 +5,10 @@ import type { RoundRecord, Sample } from './record.js'
 
 const works = { what: 'write', tried: 'writing', errno: null }
 const full = { ...works, errno: 'ENOSPC' }
-const sample = (phase: Sample['phase'], error?: string): Sample => ({
+const sample = (phase: Sample['phase'], error?: string, at = 1000): Sample => ({
   probe: 0,
   phase,
-  at: 0,
+  at,
   latencyMs: 1,
   ...(error === undefined ? {} : { error }),
 })
@@ -26,6 +26,7 @@ function record(draft: Partial<RoundRecord> = {}): RoundRecord {
     durationMs: 1,
     injected: '',
     faulted: { from: 0, to: 1 },
+    recovering: { from: 1000, to: 31_000 },
     ending: { why: 'the time is up', direct: {}, detail: '', left: [], failed: [] },
     before: [works],
     during: [full],
@@ -77,6 +78,15 @@ describe('evidence', () => {
     expect(reason).toMatch(/writing failed with ENOSPC/)
   })
 
+  test('a file that the service itself closed, or has as a program, says nothing of the fault', () => {
+    const file = { what: 'opening seg for writing', tried: 'opening seg for writing', errno: null }
+    const after = (errno: string) =>
+      judgeRound(record({ before: [works, file], after: [works, { ...file, errno }] })).verdict
+    expect(['EACCES', 'ETXTBSY', 'ENOSPC'].map(after)).toEqual(['passed', 'passed', 'error'])
+    const unwritable = { ...works, errno: 'ENOENT' }
+    expect(judgeRound(record({ after: [unwritable] })).verdict).toBe('error')
+  })
+
   test('a watchdog that was killed is an error of the tool', () => {
     const ending = { ...record().ending, why: 'the watchdog was killed', without: true as const }
     expect(judgeRound(record({ ending })).verdict).toBe('error')
@@ -95,7 +105,6 @@ describe('expectations', () => {
     ['pass', undefined, [sample('during'), sample('during', 'x'), well], ['unmet-expectation']],
     ['fail', undefined, [sample('during'), sample('during', 'x'), well], []],
     ['fail', undefined, [sample('during'), well], ['unmet-expectation']],
-    ['fail', undefined, [well], ['unmet-expectation']],
     ['fail', 'disk full', [sample('during', 'error: disk full!'), well], []],
     ['fail', 'disk full', [sample('during', 'corrupt'), well], ['unmet-expectation']],
     ['any', undefined, [sample('after', 'x'), sample('after', 'x')], ['no-recovery']],
@@ -107,12 +116,33 @@ describe('expectations', () => {
     expect(verdict).toBe(kinds.length === 0 ? 'passed' : 'failed')
   })
 
-  test('pass, without an answer while the fault was on: inconclusive', () => {
-    const { verdict, reason } = judgeRound(
-      record({ ...expecting('pass'), samples: [sample('edge', 'x'), well] }),
-    )
-    expect(verdict).toBe('inconclusive')
-    expect(reason).toMatch(/gave no answer/)
+  test.each(['pass', 'fail'] as const)(
+    '%s, without an answer while the fault was on: inconclusive',
+    (what) => {
+      const { verdict, reason } = judgeRound(
+        record({ ...expecting(what), samples: [sample('edge', 'x'), well] }),
+      )
+      expect(verdict).toBe('inconclusive')
+      expect(reason).toMatch(`gave no answer while the fault was on, and has to ${what}`)
+    },
+  )
+
+  test('what passes for good counts from when it does so, and has to be in time', () => {
+    const late = sample('after', undefined, 31_500)
+    const kinds = (samples: Sample[]) =>
+      judgeRound(record({ ...expecting('any'), samples })).judgement.violations.map(({ summary }) => summary)
+    expect(kinds([sample('after', 'x'), late])).toEqual([
+      "'p' passed only 30.501 s after the fault was undone, and has 30 s",
+    ])
+    // another probe did not, so that it was asked on
+    expect(kinds([well, late])).toEqual([])
+  })
+
+  test('nothing is held against a service that was not given the time: the user ended it', () => {
+    const samples = [sample('during'), sample('after', 'x')]
+    const early = { aborted: 'stopped by the user', recovering: { from: 1000, to: 1001 }, samples }
+    const { verdict, judgement } = judgeRound(record({ ...expecting('fail'), ...early }))
+    expect([verdict, judgement.violations]).toEqual(['inconclusive', []])
   })
 
   test('are told in words', () => {

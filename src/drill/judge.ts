@@ -2,7 +2,7 @@
 import { VIOLATION_SEVERITY, type Violation } from '../oracle/violation.js'
 import type { EvidenceCount, Judgement, VerdictName } from '../report/result.js'
 import { oneLine, plural } from '../report/words.js'
-import type { RoundRecord, Sample } from './record.js'
+import type { Phase, RoundRecord, Sample } from './record.js'
 import type { Testimony } from './testimony.js'
 
 export interface RoundVerdict {
@@ -38,11 +38,12 @@ export function judgeRound(record: RoundRecord): RoundVerdict {
   if (violations.length > 0) return judged('failed')
   if (record.aborted !== undefined) return judged('inconclusive', `ended early: ${record.aborted}`)
   const silent = record.expectations.find(
-    ({ during }, probe) =>
-      during === 'pass' && !record.samples.some((each) => each.probe === probe && each.phase === 'during'),
+    ({ during }, probe) => during !== 'any' && samplesOf(record, probe, 'during').length === 0,
   )
-  if (silent !== undefined)
-    return judged('inconclusive', `'${silent.name}' gave no answer while the fault was on, and has to pass`)
+  if (silent !== undefined) {
+    const { name, during } = silent
+    return judged('inconclusive', `'${name}' gave no answer while the fault was on, and has to ${during}`)
+  }
   if (Object.values(evidence).every(({ probe }) => probe === 0)) {
     return judged('inconclusive', `no evidence that the fault was there: ${unseen(record)}`)
   }
@@ -63,11 +64,16 @@ function evidenceOf({ errnos, before, during, observed, ending }: RoundRecord): 
   )
 }
 
-/** What worked before and does not work after it: the fault may still be there. */
-function stillThere({ before, after, observed }: RoundRecord): string[] {
+/**
+ * What worked before and does not work after it: the fault may still be there. A file of the service may be closed, or a
+ * program that runs, for other reasons; where nothing can be written nobody can tell.
+ */
+function stillThere({ errnos, before, after, observed }: RoundRecord): string[] {
   const worked = new Set(before.filter(({ errno }) => errno === null).map(({ what }) => what))
+  const tells = ({ what, errno }: Testimony) =>
+    errno !== null && worked.has(what) && (what === 'write' || errnos.includes(errno))
   return [
-    ...after.filter(({ what, errno }) => errno !== null && worked.has(what)).map(inWords),
+    ...after.filter(tells).map(inWords),
     ...(observed.before === undefined && observed.after !== undefined ? [observed.after.detail] : []),
   ]
 }
@@ -84,9 +90,13 @@ function inWords({ tried, errno }: Testimony): string {
   return `${tried} failed with ${errno}`
 }
 
-function duringViolations({ expectations, samples }: RoundRecord): Violation[] {
-  return expectations.flatMap(({ name, during, says }, probe) => {
-    const own = samples.filter((sample) => sample.probe === probe && sample.phase === 'during')
+function samplesOf({ samples }: RoundRecord, probe: number, phase: Phase): Sample[] {
+  return samples.filter((sample) => sample.probe === probe && sample.phase === phase)
+}
+
+function duringViolations(record: RoundRecord): Violation[] {
+  return record.expectations.flatMap(({ name, during, says }, probe) => {
+    const own = samplesOf(record, probe, 'during')
     const failed = own.filter(({ error }) => error !== undefined)
     const other = says === undefined ? undefined : failed.find(({ error }) => !error!.includes(says))
     const found: string[] = []
@@ -95,7 +105,8 @@ function duringViolations({ expectations, samples }: RoundRecord): Violation[] {
         `failed ${failed.length} of ${plural(own.length, 'time')} (${oneLine(failed[0]!.error!)}), and has to pass`,
       )
     }
-    if (during === 'fail' && failed.length === 0) {
+    // it might have failed in the time that it did not get
+    if (during === 'fail' && failed.length === 0 && own.length > 0 && record.aborted === undefined) {
       found.push(`passed ${own.length} of ${plural(own.length, 'time')}, and has to fail`)
     }
     if (other !== undefined) found.push(`failed with '${oneLine(other.error!)}', and has to say '${says}'`)
@@ -103,13 +114,22 @@ function duringViolations({ expectations, samples }: RoundRecord): Violation[] {
   })
 }
 
-function afterViolations({ expectations, samples, recoverMs }: RoundRecord): Violation[] {
+/** What counts is when a probe began to pass for good; that it never did counts where it was given the time. */
+function afterViolations(record: RoundRecord): Violation[] {
+  const { expectations, recoverMs, recovering } = record
   return expectations.flatMap(({ name }, probe) => {
-    const own = samples.filter((sample) => sample.probe === probe && sample.phase === 'after')
-    const last = own.at(-1)
-    if (last !== undefined && last.error === undefined) return []
-    const why = last === undefined ? 'was not asked' : `still fails: ${oneLine(last.error!)}`
-    return [violation('no-recovery', `${recoverMs / 1000} s after the fault was undone, '${name}' ${why}`)]
+    const own = samplesOf(record, probe, 'after')
+    const well = own[own.findLastIndex(({ error }) => error !== undefined) + 1]
+    const tookMs = (well === undefined ? recovering.to : well.at + well.latencyMs) - recovering.from
+    const seconds = (ms: number) => `${Math.round(ms) / 1000} s`
+    if (well !== undefined) {
+      if (tookMs <= recoverMs) return []
+      const late = `'${name}' passed only ${seconds(tookMs)} after the fault was undone, and has ${seconds(recoverMs)}`
+      return [violation('no-recovery', late)]
+    }
+    if (tookMs < recoverMs) return []
+    const why = own.length === 0 ? 'was not asked' : `still fails: ${oneLine(own.at(-1)!.error!)}`
+    return [violation('no-recovery', `${seconds(recoverMs)} after the fault was undone, '${name}' ${why}`)]
   })
 }
 

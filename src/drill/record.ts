@@ -40,6 +40,8 @@ export interface RoundRecord {
   readonly injected: string
   /** From when to when it was on, in milliseconds since the round began. */
   readonly faulted: { readonly from: number; readonly to: number }
+  /** From when to when the probes were asked after it. */
+  readonly recovering: { readonly from: number; readonly to: number }
   readonly ending: Ending
   /** Why it ended before its time, in words. */
   readonly aborted?: string

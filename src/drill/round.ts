@@ -96,7 +96,7 @@ export async function runRound(settings: RoundSettings): Promise<RoundRecord> {
       const observedAfter = fault.lasts ? undefined : observe()
       say(`undone: ${ending.detail}`)
       if (signal.aborted) aborted ??= 'stopped by the user'
-      await asker.recovered()
+      const recovering = await asker.recovered()
       const workload = await attached?.end(recoverMs)
       return {
         plan,
@@ -107,6 +107,7 @@ export async function runRound(settings: RoundSettings): Promise<RoundRecord> {
         durationMs: elapsed(),
         injected,
         faulted: { from, to },
+        recovering,
         ending,
         ...(aborted === undefined ? {} : { aborted }),
         before,
@@ -264,13 +265,14 @@ class Asker {
   }
 
   /** Asks until every probe passes, or for as long as that may take; once, where the user wants it to end. */
-  async recovered(): Promise<void> {
-    const { recoverMs, everyMs, probes, signal } = this.#settings
-    if (probes.length === 0) return
-    for (const deadline = performance.now() + recoverMs; ; await sleep(everyMs)) {
+  async recovered(): Promise<RoundRecord['recovering']> {
+    const { recoverMs, everyMs, signal } = this.#settings
+    const elapsed = () => Math.round(performance.now() - this.#began)
+    const from = elapsed()
+    for (; ; await rest(Math.min(everyMs, recoverMs / LEAST_QUESTIONS), signal)) {
       const samples = await this.#ask(() => 'after')
       const isWell = samples.every(({ error }) => error === undefined)
-      if (isWell || signal.aborted || performance.now() > deadline) return
+      if (isWell || signal.aborted || elapsed() - from >= recoverMs) return { from, to: elapsed() }
     }
   }
 
