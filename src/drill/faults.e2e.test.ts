@@ -18,7 +18,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { OPEN_FILES, softLimit } from '../sandbox/process-limits.js'
 import { BIN, cli, NOBODY } from '../testing/cli.js'
-import { putIntoDiskGroup } from '../testing/disk-group.js'
+import { makeSlowGroup, putIntoDiskGroup } from '../testing/disk-group.js'
 import { type Ground, NO_GROUND, prepareGround } from '../testing/drill-ground.js'
 import { hasCapability } from './faults/fault.js'
 import { diskOf } from './host/cgroups.js'
@@ -359,6 +359,22 @@ time.sleep(1000)
         writeFileSync(path.join(BLKIO, 'cgroup.procs'), String(service.pid))
         rmdirSync(group)
       }
+    })
+
+    test('shows nothing on a disk that is as slow by itself', async () => {
+      const { pid } = await idle()
+      const { device } = mounts().find(({ point }) => point === ground.mountPoint)!
+      const group = makeSlowGroup(device, 32_768)
+      const join = `echo $$ > ${group.directory}/cgroup.procs && exec "$@"`
+      const argv = ['drill', 'slow', ...place(), '--state', ground.state, '--yes', '--pid', String(pid)]
+      const { exitCode, stderr } = await cli([...argv, '--bytes-per-second', '32KiB', '--for', '5s'], {
+        as: { prefix: ['sh', '-c', join, 'sh'] },
+      })
+      await group.remove()
+      expect(stderr).toMatch(
+        /could not write there before the drill: writing, for 2000 ms failed with BLOCKED/,
+      )
+      expect(exitCode).toBe(3)
     })
 
     test('is about a service, and a disk that can be throttled', async () => {

@@ -63,7 +63,8 @@ export async function runRound(settings: RoundSettings): Promise<RoundRecord> {
   const witness = startWitness(settings)
   let attached: AttachedWorkload | undefined
   try {
-    const before = (await witness?.testify(WITNESS_PATIENCE_MS)) ?? []
+    // with the patience that it will have: what takes as long anyway shows nothing
+    const before = (await witness?.testify(patienceWith(plan, fault))) ?? []
     checkWitness(before, plan)
     const observedBefore = observe()
     await checkLimits(settings)
@@ -225,9 +226,14 @@ function checkWitness(before: readonly Testimony[], { fault }: DrillPlan): void 
   throw new RefusedError(
     `the service could not write there before the drill: ${tried} failed with ${errno}`,
     {
-      hint: 'name whose rights it has: --user NAME, --pid N or --service UNIT',
+      hint: HINTS[errno!] ?? 'name whose rights it has: --user NAME, --pid N or --service UNIT',
     },
   )
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  ENOSPC: 'that much has to be free there: make room, or leave less (--leave)',
+  [BLOCKED]: 'a disk that takes as long by itself shows nothing: try it when there is less to do on it',
 }
 
 /** Asks every probe, again and again. */

@@ -16,13 +16,30 @@ export interface DiskGroup {
   remove(): Promise<void>
 }
 
+/** A group in which everybody writes slowly. @param disk 'major:minor' */
+export function makeSlowGroup(disk: string, bytesPerSecond: number) {
+  const found = diskGroupOf(readFileSync('/proc/self/cgroup', 'latin1'))!
+  const name = `lightning-test-slow-${process.pid}`
+  const directory = found.version === 2 ? makeUnified(name) : path.join(found.directory, name)
+  if (found.version === 1) mkdirSync(directory)
+  const [file, limit] = found.version === 2 ? ['io.max', 'wbps='] : ['blkio.throttle.write_bps_device', '']
+  writeFileSync(path.join(directory, file!), `${disk} ${limit}${bytesPerSecond}`)
+  return { directory, remove: () => removeEmpty(directory) }
+}
+
+/** Of version 2, below the one above all, which hands on the controller. */
+function makeUnified(name: string): string {
+  const root = mounts().find(({ type }) => type === 'cgroup2')!.point
+  writeFileSync(path.join(root, 'cgroup.subtree_control'), '+io')
+  const directory = path.join(root, name)
+  mkdirSync(directory)
+  return directory
+}
+
 export function putIntoDiskGroup(pid: number): DiskGroup {
   const found = diskGroupOf(readFileSync(`/proc/${pid}/cgroup`, 'latin1'))
   if (found?.version !== 2) return { version: 1, limits: () => '', remove: async () => {} }
-  const root = mounts().find(({ type }) => type === 'cgroup2')!.point
-  writeFileSync(path.join(root, 'cgroup.subtree_control'), '+io')
-  const directory = path.join(root, `lightning-test-${pid}`)
-  mkdirSync(directory)
+  const directory = makeUnified(`lightning-test-${pid}`)
   writeFileSync(path.join(directory, 'cgroup.procs'), String(pid))
   return {
     version: 2,
