@@ -789,11 +789,42 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
     )
     expect(kept.exitCode, kept.stderr).toBe(0)
     expect(existsSync(ground.state)).toBe(false)
+    expect(statSync(file).mode & 0o777).toBe(0o600)
     const { exitCode, stdout, stderr } = await cli(['drill', 'run', file, '--yes', '--state', ground.state])
     expect(exitCode, stdout + stderr).toBe(0)
     expect(stdout).toMatch(/drill\/diskfull .* 100.0% +ENOSPC probe 1/)
     const experiment = JSON.parse((await cli(['drill', 'export', file, '--chaostoolkit'])).stdout)
     expect(experiment.method[0].provider.arguments).toEqual(['drill', 'run', file, '--yes'])
+  })
+
+  test('the line that does it again has no password', async () => {
+    const asked = [
+      '--probe',
+      'true',
+      '--expect-during',
+      'fail',
+      '--abort-if',
+      'redis://:p@ssw0rd@127.0.0.1:1',
+    ]
+    const { stdout, stderr } = await cli(drill('permissions', '--for', '300ms', '--steady', '1', ...asked))
+    expect(stdout).toMatch(/lightning-chaos drill .*redis:\/\/:…@127.0.0.1:1/)
+    expect(stdout + stderr).not.toMatch('ssw0rd')
+  })
+
+  test.each([
+    ['no directory', ['--state', ''], /'--state <directory>' argument '' is invalid/],
+    ['no file', ['--save', ''], /'--save <file>' argument '' is invalid/],
+    ['a number that no user has', ['--user', '99999999999'], /--user 99999999999: /],
+    ['a process and a unit', ['--pid', '1', '--service', 'x'], /cannot be used with/],
+    ['a wrong URL', ['--abort-if', 'postgres://%@127.0.0.1'], /^error: --abort-if postgres/m],
+  ])('%s is wrong usage: %j', async (_, options, why) => {
+    const { exitCode, stderr } = await cli(drill('diskfull', ...options))
+    expect([exitCode, stderr]).toEqual([2, expect.stringMatching(why)])
+  })
+
+  test('more than is free cannot be left, which is no matter of rights', async () => {
+    const { exitCode, stderr } = await cli(drill('diskfull', '--leave', '60MiB'))
+    expect([exitCode, stderr]).toEqual([3, expect.stringMatching(/ENOSPC\n.*make room, or leave less/)])
   })
 
   test('one question, and one look, have an exit code', async () => {

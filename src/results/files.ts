@@ -36,15 +36,16 @@ export async function checkDirectory(directory: string): Promise<void> {
 
 /**
  * Writes beside the file and renames, so that nobody ever reads half of it. A device or a FIFO is written to as it is.
+ * @param mode of the file, less what the umask takes
  * @throws HostError where there is no room, say
  */
-export async function replaceFile(file: string, text: string): Promise<void> {
+export async function replaceFile(file: string, text: string, mode = 0o666): Promise<void> {
   try {
     const regular = await regularFile(file)
     if (regular === undefined) return await writeFile(file, text)
     const temporary = besides(regular)
     try {
-      await writeFile(temporary, text, { flag: 'wx', flush: true })
+      await writeFile(temporary, text, { flag: 'wx', flush: true, mode })
       await rename(temporary, regular)
     } catch (error) {
       await rm(temporary, { force: true })

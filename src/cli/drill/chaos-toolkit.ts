@@ -1,5 +1,7 @@
 /** A drill as an experiment of the Chaos Toolkit (chaostoolkit.org/reference/api/experiment), for teams that have it. */
 import { FAULTS } from '../../drill/faults/index.js'
+import { withoutPassword } from '../../drill/probe/url.js'
+import { UsageError } from '../../errors.js'
 import type { DrillSpec } from './spec.js'
 
 /** Injecting, undoing and looking take some time of their own. In seconds. */
@@ -11,6 +13,7 @@ const BESIDE_S = 120
  * and after; the verdict of the drill itself is in what the drill prints, which the toolkit's journal has.
  *
  * @param file of the drill, as the hosts have it
+ * @throws UsageError where it would show a password
  */
 export function chaosToolkit(
   spec: DrillSpec,
@@ -22,6 +25,12 @@ export function chaosToolkit(
     name: what,
     provider: { type: 'process', path: name, arguments: ['drill', ...args], timeout: Math.ceil(seconds) },
   })
+  const secret = probes.find(({ ask }) => withoutPassword(ask) !== ask)
+  if (secret !== undefined) {
+    throw new UsageError(`the experiment would show the password of ${withoutPassword(secret.ask)}`, {
+      hint: 'ask by a command that reads it from a file: ask: ./check.sh',
+    })
+  }
   const asked = probes.map((probe, index) => ({
     type: 'probe',
     tolerance: 0,

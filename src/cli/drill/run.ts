@@ -10,6 +10,7 @@ import { activeDirectory, openState, stateDirectory } from '../../drill/journal.
 import { makePlan } from '../../drill/make-plan.js'
 import type { DrillPlan } from '../../drill/plan.js'
 import { probeOf } from '../../drill/probe/index.js'
+import { withoutPassword } from '../../drill/probe/url.js'
 import type { Sample } from '../../drill/record.js'
 import { resultOf, trialOf } from '../../drill/result.js'
 import { type RoundSettings, runRound } from '../../drill/round.js'
@@ -44,9 +45,11 @@ export interface DrillOptions {
 /** @returns the exit code */
 export async function doDrill(spec: DrillSpec, options: DrillOptions, screen: Screen): Promise<ExitCode> {
   const state = stateDirectory(options.state)
+  const asked = settingsOf(spec)
   if (options.save !== undefined) {
     await checkFile(options.save)
-    await replaceFile(options.save, drillFileText(spec))
+    // a probe in it may have a password
+    await replaceFile(options.save, drillFileText(spec), 0o600)
     screen.err.write(`kept in ${options.save}; nothing was done\n`)
     return ExitCode.gateMet
   }
@@ -56,7 +59,7 @@ export async function doDrill(spec: DrillSpec, options: DrillOptions, screen: Sc
   const service = await findService(spec, place)
   const attach = await attached(spec)
   const plan = makePlan(spec, place, service, state)
-  const lines = describe(plan, service, spec, attach, state, options.dryRun ? screen.out : screen.err)
+  const lines = describe(plan, service, asked, attach, state, options.dryRun ? screen.out : screen.err)
   if (options.dryRun) {
     screen.out.write(`${[...lines, 'nothing was done (--dry-run)'].join('\n')}\n`)
     return ExitCode.gateMet
@@ -70,7 +73,7 @@ export async function doDrill(spec: DrillSpec, options: DrillOptions, screen: Sc
   return await withStopSignal(async (signal) => {
     const startedAt = new Date().toISOString()
     const began = performance.now()
-    const settings = { ...settingsOf(spec), attach, state, service, signal }
+    const settings = { ...asked, attach, state, service, signal }
     const { trials, target } = await doRounds(spec, plan, settings, screen)
     const result = resultOf(
       {
@@ -96,7 +99,7 @@ export async function doDrill(spec: DrillSpec, options: DrillOptions, screen: Sc
 function describe(
   plan: DrillPlan,
   service: Service,
-  spec: DrillSpec,
+  { probes, rounds }: Pick<RoundOptions, 'probes' | 'rounds'>,
   attach: TargetSpec | undefined,
   state: string,
   { width }: Output,
@@ -110,9 +113,9 @@ function describe(
       service: service.description,
       users: plan.place === undefined ? [] : usersOf(plan.place.path),
       journal: activeDirectory(state),
-      probes: spec.probes.map(({ ask }) => probeOf(ask).name),
+      probes: probes.map(({ probe }) => probe.name),
       attach: attach?.name,
-      rounds: spec.rounds,
+      rounds,
     },
     width,
   )
@@ -142,7 +145,7 @@ function settingsOf(spec: DrillSpec): Omit<RoundOptions, 'attach' | 'state' | 's
       return { probe, name: name ?? probe.name, during, ...(says === undefined ? {} : { says }) }
     }),
     limits: {
-      ...(abortIf === undefined ? {} : { abortIf: probeOf(abortIf) }),
+      ...(abortIf === undefined ? {} : { abortIf: probeOf(abortIf, '--abort-if') }),
       ...(maxLoad === undefined ? {} : { maxLoad }),
       ...(minFreeElsewhere === undefined ? {} : { minFreeElsewhere }),
     },
@@ -257,10 +260,6 @@ async function confirm({ err }: Screen): Promise<void> {
 /** The command that does it again, and does not write over the reports of what it repeats. */
 function again(): string {
   return `npx lightning-chaos ${quoteCommandLine(withoutReports(process.argv.slice(2)).map(withoutPassword))}`
-}
-
-function withoutPassword(arg: string): string {
-  return arg.replace(/(\w+:\/\/[^:@/\s]*:)[^@/\s]+@/, '$1…@')
 }
 
 function withoutReports(args: readonly string[]): string[] {

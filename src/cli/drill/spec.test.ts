@@ -129,6 +129,12 @@ describe('an experiment of the Chaos Toolkit', () => {
     })
   })
 
+  test('is not made where it would show a password', () => {
+    const secret = { ...most, probes: [{ ask: 'redis://:secret@127.0.0.1', during: 'any' as const }] }
+    const make = () => chaosToolkit(secret, 'db.yaml', { name: 'lightning-chaos', version: '1.2.3' })
+    expect(make).toThrow('would show the password of redis://:…@127.0.0.1')
+  })
+
   test('gives every round the time that it takes', () => {
     const [drill] = experiment.method
     expect(drill!.provider.timeout).toBeGreaterThan((most.rounds * (most.forMs + most.recoverMs)) / 1000)

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { quoteCommandLine, splitCommandLine } from '../../target/command-line.js'
 import type { Probe } from './probe.js'
+import { withoutPassword } from './url.js'
 
 const MOST_OUTPUT = 4096
 /** For what it said before it ended. */
@@ -12,7 +13,7 @@ const LAST_WORDS_MS = 100
 export function commandProbe(line: string): Probe {
   const [program = '', ...args] = splitCommandLine(line)
   return {
-    name: quoteCommandLine([program, ...args]),
+    name: withoutPassword(quoteCommandLine([program, ...args])),
     ask: (timeoutMs) =>
       new Promise((resolve) => {
         const child = spawn(program, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })

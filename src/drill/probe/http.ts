@@ -5,14 +5,17 @@ import type { Probe } from './probe.js'
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/
 
 /** Answers a GET with a status below 400. Of this host only: that is where the fault is. */
-export function httpProbe(url: URL): Probe {
+export function httpProbe(url: URL, called: string): Probe {
   if (!LOOPBACK.test(url.hostname)) {
-    throw new UsageError(`--probe ${url.href}: is not on the loopback of this host`, {
+    throw new UsageError(`${called}: is not on the loopback of this host`, {
       hint: "ask another host's service by a command: --probe 'curl --fail …'",
     })
   }
+  const shown = new URL(url)
+  shown.username = ''
+  shown.password = ''
   return {
-    name: url.href,
+    name: shown.href,
     ask: (timeoutMs) =>
       new Promise((resolve) => {
         const signal = AbortSignal.timeout(timeoutMs)

@@ -5,8 +5,9 @@ import { postgresProbe } from './postgres.js'
 import type { Probe } from './probe.js'
 import { redisProbe } from './redis.js'
 import { tcpProbe } from './socket.js'
+import { withoutPassword } from './url.js'
 
-const BY_PROTOCOL: Readonly<Record<string, (url: URL) => Probe>> = {
+const BY_PROTOCOL: Readonly<Record<string, (url: URL, called: string) => Probe>> = {
   'http:': httpProbe,
   'tcp:': tcpProbe,
   'postgres:': postgresProbe,
@@ -14,16 +15,20 @@ const BY_PROTOCOL: Readonly<Record<string, (url: URL) => Probe>> = {
   'redis:': redisProbe,
 }
 
-/** A URL with one of the protocols, else a command. @throws UsageError */
-export function probeOf(text: string): Probe {
+/**
+ * A URL with one of the protocols, else a command.
+ * @param option that it is the value of; @throws UsageError
+ */
+export function probeOf(text: string, option = '--probe'): Probe {
+  const called = `${option} ${withoutPassword(text)}`
   const protocol = /^([a-z]+:)\/\//.exec(text)?.[1]
   if (protocol === undefined) {
-    if (text.trim() === '') throw new UsageError('--probe: is empty, expected a command or a URL')
+    if (text.trim() === '') throw new UsageError(`${option}: is empty, expected a command or a URL`)
     return commandProbe(text)
   }
   const probe = BY_PROTOCOL[protocol]
   if (probe === undefined || !URL.canParse(text)) {
-    throw new UsageError(`--probe ${text}: is no URL that can be asked`, {
+    throw new UsageError(`${called}: is no URL that can be asked`, {
       hint: `${Object.keys(BY_PROTOCOL)
         .map((each) => `${each}//…`)
         .join(', ')}, or a command`,
@@ -31,7 +36,7 @@ export function probeOf(text: string): Probe {
   }
   const url = new URL(text)
   if (url.hostname === '' || (protocol === 'tcp:' && url.port === '')) {
-    throw new UsageError(`--probe ${text}: has no host or no port`, { hint: `${protocol}//127.0.0.1:PORT` })
+    throw new UsageError(`${called}: has no host or no port`, { hint: `${protocol}//127.0.0.1:PORT` })
   }
-  return probe(url)
+  return probe(url, called)
 }

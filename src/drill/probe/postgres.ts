@@ -1,5 +1,6 @@
 import type { Probe } from './probe.js'
 import { converse, type Exchange } from './socket.js'
+import { decoded } from './url.js'
 
 /** The first byte of a message that a server may send before it is ready: "Message Formats". */
 const KINDS = {
@@ -21,9 +22,9 @@ const AUTHENTICATION_OK = 0
  * "Start-up". A server that is starting, shutting down or out of connections says so before it asks for anything; one
  * that has no such role or database may say so after it let us in.
  */
-export function postgresProbe(url: URL): Probe {
-  const user = decodeURIComponent(url.username) || 'postgres'
-  const database = decodeURIComponent(url.pathname.slice(1)) || user
+export function postgresProbe(url: URL, called: string): Probe {
+  const user = decoded(url.username, called) || 'postgres'
+  const database = decoded(url.pathname.slice(1), called) || user
   const exchange: Exchange = { send: startup({ user, database, application_name: 'lightning-chaos' }), judge }
   return {
     name: `postgres://${url.host}/${database}`,

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { freshPath } from '../../testing/directory.js'
 import { processState } from '../host/processes.js'
 import { probeOf } from './index.js'
+import { withoutPassword } from './url.js'
 
 const TIMEOUT_MS = 5000
 const servers: Server[] = []
@@ -179,6 +180,38 @@ describe('postgres', () => {
 })
 
 test.each([
+  ['redis://:p@ss:w@rd@127.0.0.1', 'redis://:…@127.0.0.1'],
+  ['postgres://me:1234@127.0.0.1/db', 'postgres://me:…@127.0.0.1/db'],
+  ["curl 'http://u:p/w@127.0.0.1/' && mail a@b", "curl 'http://u:…@127.0.0.1/' && mail a@b"],
+  ['http://127.0.0.1:80/a@b http://[::1]:80/a@b', 'http://127.0.0.1:80/a@b http://[::1]:80/a@b'],
+  ['tcp://127.0.0.1:80 a@b:c@d', 'tcp://127.0.0.1:80 a@b:c@d'],
+])('%s is shown as %s', (text, shown) => {
+  expect(withoutPassword(text)).toBe(shown)
+})
+
+test('no probe has a password in its name, and none is in what is said of it', () => {
+  for (const text of [
+    'http://u:secret@127.0.0.1/',
+    "curl 'http://u:sec@ret@127.0.0.1/'",
+    'redis://:secret@127.0.0.1',
+    'postgres://u:secret@127.0.0.1',
+  ])
+    expect(probeOf(text).name).not.toMatch(/sec|ret/)
+  for (const text of [
+    'http://u:secret@example.org/',
+    'redis://:secret%@127.0.0.1',
+    'ftp://u:secret@127.0.0.1',
+  ])
+    expect(() => probeOf(text)).toThrow(/^(?!.*secret)/)
+})
+
+test('the option that it is the value of is named', () => {
+  expect(() => probeOf('', '--abort-if')).toThrow(/^--abort-if: is empty/)
+})
+
+test.each([
+  ['postgres://a%@127.0.0.1/db', /^--probe .*: a % in it stands for no character/],
+  ['redis://:pa%ss@127.0.0.1', /^--probe redis:\/\/:…@127.0.0.1: a %/],
   ['http://example.org/', /loopback/],
   ['ftp://127.0.0.1/', /no URL that can be asked/],
   ['tcp://127.0.0.1', /no host or no port/],

@@ -1,12 +1,13 @@
 import type { Probe } from './probe.js'
 import { converse, type Exchange } from './socket.js'
+import { decoded } from './url.js'
 
 /** Answers PING, after AUTH where the URL has a password: redis.io/docs/reference/protocol-spec. */
-export function redisProbe(url: URL): Probe {
+export function redisProbe(url: URL, called: string): Probe {
   const words = (...parts: string[]) =>
     `*${parts.length}\r\n${parts.map((part) => `$${Buffer.byteLength(part)}\r\n${part}\r\n`).join('')}`
-  const password = decodeURIComponent(url.password)
-  const user = decodeURIComponent(url.username)
+  const password = decoded(url.password, called)
+  const user = decoded(url.username, called)
   const auth = password === '' ? '' : words('AUTH', ...(user === '' ? [] : [user]), password)
   const lines = password === '' ? 1 : 2
   const exchange: Exchange = {
