@@ -1,12 +1,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { FAULTS } from '../../drill/faults/index.js'
 import type { FaultName } from '../../drill/plan.js'
 import { ROOT } from '../../testing/cli.js'
 import { freshPath } from '../../testing/directory.js'
 import { chaosToolkit } from './chaos-toolkit.js'
 import { DRILL_DEFAULTS } from './defaults.js'
+import { FAULTS } from './faults.js'
 import { type DrillSpec, drillFileText, readDrillFile } from './spec.js'
 
 const least: DrillSpec = {
@@ -23,7 +23,6 @@ const most: DrillSpec = {
   allowRootFilesystem: true,
   leave: 1_048_576,
   reserved: true,
-  pid: 12,
   service: 'my db.service',
   user: 'db',
   probes: [
@@ -56,6 +55,7 @@ function specOf(fault: FaultName): DrillSpec {
   return {
     ...least,
     fault,
+    path: FAULTS[fault].needs === 'path' ? least.path : undefined,
     ...(fault === 'slow' ? { rate: { bytesPerSecond: 1_048_576 } } : {}),
     ...(fault === 'quota-volume' ? { volume } : {}),
   }
@@ -92,10 +92,19 @@ probes:
 
   test.each([
     ['fault: fire\n', /drill.yaml:1:8: .*diskfull/],
+    ['fault: diskfull\nfor: 1s\n', /drill.yaml:1:1: missing key 'path', expected a directory/],
     ['fault: diskfull\nfor: soon\n', /drill.yaml:2:6: found 'soon', expected a duration/],
     ['fault: diskfull\nleave: lots\n', /drill.yaml:2:8: found 'lots', expected a size/],
     ['fault: diskfull\nprobes: [{ ask: x, during: often }]\n', /drill.yaml:2:28/],
     ['fault: diskfull\ncolour: red\n', /drill.yaml:2:1/],
+    ['fault: pause\nleave: 5MiB\n', /drill.yaml:2:8: found '5MiB', expected no leave: pause has none/],
+    ['fault: kill\nreserved: true\n', /drill.yaml:2:11: .*expected no reserved/],
+    ['fault: fd-limit\npath: /srv\n', /drill.yaml:2:7: .*expected no path/],
+    ['fault: stall\npath: /srv\nsize: 5MiB\n', /drill.yaml:3:7: .*expected no size/],
+    [
+      'fault: pause\nservice: { pid: 1, unit: x }\n',
+      /drill.yaml:2:26: found 'x', expected no unit beside a pid/,
+    ],
     ['', /drill.yaml:1:1/],
   ])('that is wrong is told with line and column: %j', async (text, why) => {
     await expect(readDrillFile(file(text))).rejects.toThrow(why)

@@ -1,7 +1,6 @@
 /** A drill as somebody asks for it: by options, or by a file that can be kept and shared. */
 import path from 'node:path'
 import { stringify } from 'yaml'
-import { FAULTS } from '../../drill/faults/index.js'
 import type { FaultName, Rate, SmallVolume } from '../../drill/plan.js'
 import { UsageError } from '../../errors.js'
 import { readTextFile } from '../../scenario/text-file.js'
@@ -11,6 +10,7 @@ import { z } from '../../vendor/zod.js'
 import { parsedBy } from '../config.js'
 import { parseCount, parseDuration, parsePercent } from '../options.js'
 import { DEFAULT_RATE, DRILL_DEFAULTS } from './defaults.js'
+import { FAULTS } from './faults.js'
 import { parseLoad, parseSizeOption } from './options.js'
 import { smallVolume } from './small-volume.js'
 
@@ -84,6 +84,10 @@ export const drillFileSchema = z
         unit: z.string().min(1).optional().describe('Its unit of systemd'),
         user: z.string().min(1).optional().describe('Whose rights it has'),
       })
+      .refine(({ pid, unit }) => pid === undefined || unit === undefined, {
+        path: ['unit'],
+        error: 'expected no unit beside a pid',
+      })
       .optional()
       .describe('The service: one of these is enough'),
     probes: z.array(probeSchema).default([]),
@@ -106,6 +110,26 @@ export const drillFileSchema = z
     'abort-if': z.string().min(1).optional().describe('A command or URL: undo at once when it succeeds'),
     'max-load': parsedBy(parseLoad, 'Undo when the load of a minute is above this'),
     'min-free-elsewhere': size('Undo when less is free on the root file system or with the journal'),
+  })
+  .superRefine((found, context) => {
+    const { needs, leave, reserved, rate, volume } = FAULTS[found.fault]
+    const hasPath = needs === 'path'
+    const has = {
+      ...{ path: hasPath, 'allow-root-filesystem': hasPath, 'attach-workload': hasPath },
+      ...{ leave, reserved, size: volume, stop: volume, start: volume },
+      ...{ 'bytes-per-second': rate, 'operations-per-second': rate },
+    }
+    for (const key of Object.keys(has) as (keyof typeof has)[]) {
+      const isGiven = found[key] !== undefined && found[key] !== false
+      if (isGiven && !has[key])
+        context.addIssue({
+          code: 'custom',
+          path: [key],
+          message: `expected no ${key}: ${found.fault} has none`,
+        })
+    }
+    if (hasPath && found.path === undefined)
+      context.addIssue({ code: 'custom', path: ['path'], message: 'expected a directory' })
   })
   .describe('A drill of lightning-chaos')
 
