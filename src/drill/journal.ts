@@ -370,8 +370,9 @@ function lookAt(file: string): Stats | undefined {
 }
 
 function noRoom(state: string, cause: unknown): HostError {
+  const isFull = ['ENOSPC', 'EDQUOT'].includes((cause as NodeJS.ErrnoException).code ?? '')
   return new HostError(`the undo journal cannot be written: ${(cause as Error).message}`, {
-    hint: `nothing was touched; make room in ${state}, or give another directory with --state`,
+    hint: `nothing was touched; ${isFull ? `make room in ${state}, or ` : ''}give another directory with --state`,
     cause,
   })
 }

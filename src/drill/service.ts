@@ -104,6 +104,9 @@ function rightsByDefault(first: PlannedProcess | undefined, place: Place | undef
   }
 }
 
+/** The last one means nobody: setresuid(2). */
+const MOST_USERS = 0xffff_ffff
+
 async function rightsOfUser(user: string): Promise<Credentials> {
   const ask = async (what: string) => (await command('id', what, '--', user)).trim().split(' ').map(Number)
   try {
@@ -111,7 +114,8 @@ async function rightsOfUser(user: string): Promise<Credentials> {
     return { uid, gid, groups }
   } catch (error) {
     if (!(error instanceof CommandError)) throw error
-    if (/^\d+$/.test(user)) return { uid: Number(user), gid: Number(user), groups: [] }
+    if (/^\d+$/.test(user) && Number(user) < MOST_USERS)
+      return { uid: Number(user), gid: Number(user), groups: [] }
     throw new UsageError(`--user ${user}: ${error.stderr || error.message}`, { cause: error })
   }
 }

@@ -26,7 +26,7 @@ export function declareDrills(
     .addHelpText('after', HELP)
   for (const [name, declaration] of Object.entries(FAULTS)) {
     reporterOptions(withDoingOptions(withDrillOptions(faultCommand(drill, name, declaration))))
-      .option('--save <file>', 'keep the drill in a file, and do nothing')
+      .option('--save <file>', 'keep the drill in a file, and do nothing', parsePath)
       .action(async (options: FaultOptions) => {
         const { doDrill } = await import('./run.js')
         process.exitCode = await doDrill(specOf(name as FaultName, options), options, await screen())
@@ -83,7 +83,7 @@ function faultCommand(
   const command = drill.command(name).description(about)
   if (needs === 'path') {
     command
-      .requiredOption('--path <directory>', 'where the data of the service is')
+      .requiredOption('--path <directory>', 'where the data of the service is', parsePath)
       .option('--attach-workload', 'prove beside that no acked write is lost, in a directory below it')
       .option('--target <name>', 'with what: a bundled database, or a target file')
       .option('--target-cmd <command>', 'or the command of an adapter; {dir} becomes its directory')
@@ -178,7 +178,11 @@ function withDoingOptions(command: Command): Command {
 }
 
 function stateOption(command: Command): Command {
-  return command.option('--state <directory>', 'where the undo journal is (root: /var/lib/lightning-chaos)')
+  return command.option(
+    '--state <directory>',
+    'where the undo journal is (root: /var/lib/lightning-chaos)',
+    parsePath,
+  )
 }
 
 function durationOption(name: string, about: string, milliseconds: number): Option {

@@ -10,6 +10,12 @@ export function parseSizeOption(text: string): number {
   return bytes
 }
 
+/** A file or a directory. */
+export function parsePath(text: string): string {
+  if (text === '') throw new InvalidArgumentError('Expected a path.')
+  return text
+}
+
 /** A whole number, of 0 too. */
 export function parseNumber(text: string): number {
   return text === '0' ? 0 : parseCount(text)
