@@ -729,6 +729,11 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
       await refused(['drill', 'diskfull', '--path', '/nonexistent', '--yes'], 2, /ENOENT/)
     })
 
+    test('when the journal may not be written, which is no matter of room', async () => {
+      mkdirSync(ground.state, { mode: 0o500 })
+      await refused(drill('permissions'), 3, /cannot be written: EACCES.*\nhint: nothing was touched; give/)
+    })
+
     test('when there is no room for the journal', async () => {
       const full = prepareGround(4)
       try {
