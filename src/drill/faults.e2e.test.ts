@@ -480,6 +480,16 @@ time.sleep(1000)
       expect([small.exitCode, none.exitCode]).toEqual([2, 2])
     })
 
+    test('says as a whole what went wrong, however long that is', async () => {
+      const file = path.join(ground.directory, 'long.yaml')
+      const long = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(100_000)).join(' ')
+      const text = `fault: quota-volume\npath: ${ground.data}\nsize: 8MiB\nstart: 'true'\nstop: false ${long}\n`
+      writeFileSync(file, text)
+      const { exitCode, stderr } = await cli(['drill', 'run', file, '--state', ground.state, '--yes'])
+      expect(exitCode).toBe(3)
+      expect(stderr).toMatch(/failed: 1$/m)
+    })
+
     test('is undone where the service does not start on it', async () => {
       const start = ['--stop-cmd', 'true', '--start-cmd', `sh -c '! mountpoint -q ${ground.data}'`]
       const { exitCode, stderr } = await drill('quota-volume', ...place(), '--size', '8MiB', ...start)

@@ -96,7 +96,10 @@ export function startWatchdog(plan: DrillPlan, state: string): Keeper {
       }
     }
   }
-  createInterface({ input: child.stdout }).on('line', (line) => hear(JSON.parse(line)))
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const news = newsIn(line)
+    if (news !== undefined) hear(news)
+  })
   child.on('error', (error) => fail(new RefusedError(`the watchdog could not be started: ${error.message}`)))
   // 'close' comes after the last line was heard
   child.on('close', async () => {
@@ -127,6 +130,15 @@ export function startWatchdog(plan: DrillPlan, state: string): Keeper {
       child.stdin.end('undo\n')
       killAfter(took + OVERTIME_MS)
     },
+  }
+}
+
+/** @returns undefined where it was cut, as its watchdog was killed: that it has ended tells the rest */
+function newsIn(line: string): WatchdogNews | undefined {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return undefined
   }
 }
 

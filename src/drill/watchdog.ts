@@ -25,6 +25,11 @@ function tell(news: WatchdogNews): void {
   process.stdout.write(`${JSON.stringify(news)}\n`)
 }
 
+/** Once all that was told is out: process.exit(3) of Node cuts what a pipe has not taken yet. */
+function exit(code: number): void {
+  process.stdout.write('', () => process.exit(code))
+}
+
 process.stdout.on('error', () => {}) // nobody is left to be told
 process.stderr.on('error', () => {})
 process.on('SIGTERM', () => end('told to by a signal'))
@@ -35,12 +40,12 @@ lines.on('close', () => end('the tool is gone'))
 lines.once('line', (first) => {
   lines.on('line', () => end('told to'))
   drill(JSON.parse(first)).then(
-    () => process.exit(0),
+    () => exit(0),
     (error) => {
       const undone = !(error instanceof UndoError)
       const hint = error instanceof ChaosError && error.hint !== undefined ? { hint: error.hint } : {}
       tell({ is: 'failed', undone, message: error instanceof Error ? error.message : String(error), ...hint })
-      process.exit(1)
+      exit(1)
     },
   )
 })

@@ -6,27 +6,36 @@ import { type ExecFileException, execFile, spawn } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { ChaosError, ExitCode } from '../errors.js'
 
+/** Of what a program says when it fails, as many characters as people read. */
+const MOST_SAID = 4000
+
 /** A program of the host failed, or is not there. */
 export class CommandError extends ChaosError {
   readonly code = 'COMMAND'
   readonly exitCode = ExitCode.internal
   /** Exit status; undefined where the program could not be started. */
   readonly status: number | undefined
+  /** What it said, cut where that is long. */
   readonly stderr: string
   /** Name of the program, where it is not on PATH. */
   readonly missing: string | undefined
 
-  constructor(command: readonly string[], cause: ExecFileException, stderr: string) {
+  constructor(command: readonly string[], cause: ExecFileException, said: string) {
+    const stderr = brief(said)
     const status = typeof cause.code === 'number' ? cause.code : undefined
     const notFound: unknown[] = ['ENOENT', 'EACCES']
     const missing = notFound.includes(cause.code) ? command[0] : undefined
-    const what = status === undefined ? `failed: ${cause.message}` : `exited with ${status}`
+    const what = status === undefined ? `failed: ${brief(cause.message)}` : `exited with ${status}`
     const failed = `${command.join(' ')} ${what}${stderr === '' ? '' : `: ${stderr}`}`
     super(missing === undefined ? failed : `the program '${missing}' is not on PATH`, { cause })
     this.status = status
     this.stderr = stderr
     this.missing = missing
   }
+}
+
+function brief(said: string): string {
+  return said.length <= MOST_SAID ? said : `${said.slice(0, MOST_SAID)}…`
 }
 
 /** An ordinary user's PATH often lacks the directories that mkfs and losetup live in. */
@@ -75,7 +84,7 @@ export function commandWithDescriptor(
     })
     let stderr = ''
     child.stderr!.on('data', (chunk: Buffer) => {
-      stderr += chunk.toString()
+      if (stderr.length <= MOST_SAID) stderr += chunk.toString()
     })
     child.on('error', (error) => reject(new CommandError(argv, error, '')))
     child.on('close', (code, signal) => {
