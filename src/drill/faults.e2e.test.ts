@@ -490,6 +490,16 @@ time.sleep(1000)
       expect(stderr).toMatch(/failed: 1$/m)
     })
 
+    test.each([
+      ['', 'true'],
+      ['true', "''"],
+    ])('is not begun with an empty command: %j, %j', async (stop, start) => {
+      const both = ['--stop-cmd', stop, '--start-cmd', start]
+      const { exitCode, stderr } = await drill('quota-volume', ...place(), '--size', '8MiB', ...both)
+      expect(stderr).toMatch(/the command that (stops|starts) the service is empty/)
+      expect(exitCode).toBe(2)
+    })
+
     test('is undone where the service does not start on it', async () => {
       const start = ['--stop-cmd', 'true', '--start-cmd', `sh -c '! mountpoint -q ${ground.data}'`]
       const { exitCode, stderr } = await drill('quota-volume', ...place(), '--size', '8MiB', ...start)

@@ -16,7 +16,7 @@ export function smallVolume(
   },
 ): Omit<SmallVolume, 'directory'> {
   if (stop !== undefined && start !== undefined) {
-    return { size, stop: splitCommandLine(stop), start: splitCommandLine(start) }
+    return { size, stop: commandIn(stop, 'stops'), start: commandIn(start, 'starts') }
   }
   if (unit === undefined || stop !== undefined || start !== undefined) {
     throw new UsageError('the service has to be stopped and started around a small volume', {
@@ -24,4 +24,12 @@ export function smallVolume(
     })
   }
   return { size, stop: ['systemctl', 'stop', '--', unit], start: ['systemctl', 'start', '--', unit] }
+}
+
+function commandIn(text: string, does: string): readonly string[] {
+  const argv = splitCommandLine(text)
+  if (argv[0]) return argv
+  throw new UsageError(`the command that ${does} the service is empty`, {
+    hint: 'name a program: it is started without a shell',
+  })
 }
