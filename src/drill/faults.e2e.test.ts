@@ -23,7 +23,7 @@ import { type Ground, NO_GROUND, prepareGround } from '../testing/drill-ground.j
 import { hasCapability } from './faults/fault.js'
 import { diskOf } from './host/cgroups.js'
 import { mountOf, mounts } from './host/mounts.js'
-import { processState, sessionMembers } from './host/processes.js'
+import { processesWith, processState } from './host/processes.js'
 import { readJournal } from './journal.js'
 import { drillMark } from './plan.js'
 
@@ -404,8 +404,11 @@ time.sleep(1000)
 
   describe('quota-volume', () => {
     const log = () => path.join(ground.directory, 'service.log')
-    const says = (what: string) =>
-      `sh -c 'echo ${what} >> ${log()}; grep CapBnd /proc/self/status >> ${log()}'`
+    const says = (what: 'stop' | 'start') =>
+      `sh -c 'echo ${what} >> ${log()}; grep CapBnd /proc/self/status >> ${log()}; exec ${ground.service[what]}'`
+    const commands = () => ['--stop-cmd', ground.service.stop, '--start-cmd', ground.service.start]
+    const servicePid = () => Number(readFileSync(path.join(ground.directory, 'pid'), 'latin1'))
+    afterEach(() => execFileSync(ground.service.stop))
 
     test('is a small disk with a copy of everything, and is gone with what was written to it', async () => {
       writeFileSync(log(), '')
@@ -420,8 +423,8 @@ time.sleep(1000)
           ])
       }
       const whole = tree()
-      const commands = ['--stop-cmd', says('stop'), '--start-cmd', says('start')]
-      const running = drill('quota-volume', ...place(), '--size', '8MiB', ...commands, '--for', '4s')
+      const both = ['--stop-cmd', says('stop'), '--start-cmd', says('start')]
+      const running = drill('quota-volume', ...place(), '--size', '8MiB', ...both, '--for', '4s')
       const big = path.join(ground.data, 'big')
       await expect.poll(() => readFileSync(log(), 'utf8'), POLL).toMatch(/start/)
       expect(tree()).toEqual(whole)
@@ -478,6 +481,82 @@ time.sleep(1000)
       const none = await drill('quota-volume', ...place(), '--size', '8MiB')
       expect(none.stderr).toMatch(/--service UNIT, or both commands/)
       expect([small.exitCode, none.exitCode]).toEqual([2, 2])
+    })
+
+    /** Starts a drill, and waits until its audit log has an event. */
+    async function begun(until: 'armed' | 'injected', ...options: string[]) {
+      const log = path.join(ground.state, 'audit.jsonl')
+      rmSync(log, { force: true })
+      const argv = [
+        'quota-volume',
+        ...place(),
+        '--size',
+        '8MiB',
+        '--state',
+        ground.state,
+        '--yes',
+        ...options,
+      ]
+      const tool = spawn(process.execPath, [BIN, 'drill', ...argv], { stdio: ['ignore', 'ignore', 'pipe'] })
+      let stderr = ''
+      tool.stderr.on('data', (chunk) => (stderr += chunk))
+      const ended = once(tool, 'close')
+      const events = () => (existsSync(log) ? readFileSync(log, 'utf8') : stderr)
+      await expect.poll(events, POLL).toMatch(`"${until}"`)
+      return {
+        tool,
+        ended,
+        stderr: () => stderr,
+        watchdog: Number(readJournal(ground.state)?.watchdog?.split('.')[0]),
+      }
+    }
+
+    test('starts a service that knows nothing of the drill', async () => {
+      const file = path.join(ground.directory, 'environment')
+      const start = `sh -c 'env > ${file}; exec ${ground.service.start}'`
+      const both = ['--stop-cmd', ground.service.stop, '--start-cmd', start]
+      const { exitCode } = await drill(
+        'quota-volume',
+        ...place(),
+        '--size',
+        '8MiB',
+        ...both,
+        '--for',
+        '300ms',
+      )
+      expect(exitCode).toBe(0)
+      expect(readFileSync(file, 'utf8')).not.toMatch('LIGHTNING_CHAOS_DRILL')
+    })
+
+    test('a stop that outlives its watchdog stops nothing after the undo', async () => {
+      const slow = path.join(ground.directory, 'slow-stop')
+      writeFileSync(slow, `#!/bin/sh\ntouch $0.begun\nsleep 2\nexec ${ground.service.stop}\n`, {
+        mode: 0o755,
+      })
+      execFileSync(ground.service.start)
+      const both = ['--stop-cmd', slow, '--start-cmd', ground.service.start]
+      const { ended, watchdog } = await begun('armed', ...both, '--for', '60s')
+      await expect.poll(() => existsSync(`${slow}.begun`), POLL).toBe(true)
+      const { plan } = readJournal(ground.state)!
+      process.kill(watchdog, 'SIGKILL')
+      await ended
+      expect(processesWith(drillMark(plan!))).toEqual([])
+      expect(processState(servicePid())?.name).toBe('sleep')
+    })
+
+    test('waits for no command that does not come back, and ends without it', {
+      timeout: 120_000,
+    }, async () => {
+      const started = path.join(ground.directory, 'started')
+      const start = `sh -c 'echo $$ >> ${started}; exec sleep 1000'`
+      const running = await begun('armed', '--stop-cmd', 'true', '--start-cmd', start, '--for', '60s')
+      await expect.poll(() => existsSync(started), POLL).toBe(true)
+      running.tool.kill('SIGINT')
+      await running.ended
+      expect(running.stderr()).toMatch(/left as it is: '.*' has not come back after 30 s, and goes on/)
+      const [first, second] = readFileSync(started, 'utf8').trim().split('\n').map(Number)
+      expect([processState(first!), processState(second!)?.name]).toEqual([undefined, 'sleep'])
+      process.kill(second!, 'SIGKILL')
     })
 
     test('says as a whole what went wrong, however long that is', async () => {
@@ -549,7 +628,7 @@ time.sleep(1000)
     await expect.poll(() => existsSync(path.join(slow, 'fsfreeze.begun')), POLL).toBe(true)
     const { plan, watchdog: name } = readJournal(ground.state)!
     const watchdog = Number(name!.split('.')[0])
-    const programs = () => sessionMembers(watchdog, drillMark(plan!))
+    const programs = () => processesWith(drillMark(plan!)).filter((pid) => pid !== watchdog)
     expect(programs()).not.toEqual([])
     tool.kill('SIGKILL')
     process.kill(watchdog, 'SIGKILL')

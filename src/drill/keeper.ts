@@ -8,7 +8,7 @@ import type { Undone } from './faults/fault.js'
 import { FAULTS } from './faults/index.js'
 import { wasUndone } from './journal.js'
 import type { WatchdogNews, WatchdogOrder } from './messages.js'
-import { type DrillPlan, drillMark } from './plan.js'
+import { DRILL_VARIABLE, type DrillPlan } from './plan.js'
 import { journalGone, undoActive } from './undo.js'
 
 const WATCHDOG = fileURLToPath(new URL('./watchdog.js', import.meta.url))
@@ -42,7 +42,7 @@ export function startWatchdog(plan: DrillPlan, state: string): Keeper {
     detached: true, // a session of its own: Ctrl-C in our terminal is not for it
     cwd: '/',
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...process.env, PATH: COMMAND_PATH, ...marked(plan) },
+    env: { ...process.env, PATH: COMMAND_PATH, [DRILL_VARIABLE]: plan.id },
   })
   let stderr = ''
   child.stderr.on('data', (chunk) => (stderr += chunk))
@@ -140,11 +140,6 @@ function newsIn(line: string): WatchdogNews | undefined {
   } catch {
     return undefined
   }
-}
-
-function marked(plan: DrillPlan): Record<string, string> {
-  const [name = '', value = ''] = drillMark(plan).split('=')
-  return { [name]: value }
 }
 
 /** As root, with no more than the fault needs; what is not there to be kept is left out. */

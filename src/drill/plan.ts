@@ -73,7 +73,10 @@ export interface DrillPlan {
   readonly bootId: string
 }
 
-/** What is in the environment of the watchdog of a drill, and of every program that it starts: 'NAME=value'. */
+/** In the environment of the watchdog of a drill, and of every program that changes something for it: the id of the drill. */
+export const DRILL_VARIABLE = 'LIGHTNING_CHAOS_DRILL'
+
+/** That variable and its value: 'NAME=value'. */
 export function drillMark({ id }: DrillPlan): string {
-  return `LIGHTNING_CHAOS_DRILL=${id}`
+  return `${DRILL_VARIABLE}=${id}`
 }

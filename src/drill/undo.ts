@@ -6,7 +6,7 @@ import { forgetTrace } from './call-trace.js'
 import { UndoError } from './errors.js'
 import type { Undone } from './faults/fault.js'
 import { FAULTS } from './faults/index.js'
-import { bootId, isNamespaceGone, isRunning, sessionMembers } from './host/processes.js'
+import { bootId, isNamespaceGone, isRunning, processesWith } from './host/processes.js'
 import { activeDirectory, type JournalContent, readJournal, removeJournal, wasUndone } from './journal.js'
 import { type DrillPlan, drillMark } from './plan.js'
 import { aloneIn } from './undo-lock.js'
@@ -154,12 +154,11 @@ async function endWatchdog(found: JournalContent): Promise<void> {
 
 /**
  * A program that a watchdog had started does its work although the watchdog was killed: what it changes after the undo
- * would stay. It is in the watchdog's session, and has the drill's mark.
+ * would stay. It has the drill's mark, in whatever session it is.
  */
 async function endPrograms({ watchdog, plan }: JournalContent): Promise<void> {
   if (watchdog === undefined || plan === undefined) return
-  const programs = () =>
-    sessionMembers(pidOf(watchdog), drillMark(plan)).filter((pid) => pid !== pidOf(watchdog))
+  const programs = () => processesWith(drillMark(plan)).filter((pid) => pid !== pidOf(watchdog))
   for (const pid of programs()) send(pid, 'SIGKILL')
   if (await until(() => programs().length === 0, KILL_MS)) return
   throw new UndoError(

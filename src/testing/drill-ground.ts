@@ -38,6 +38,8 @@ export interface Ground {
   readonly data: string
   /** For undo journals; on another file system. */
   readonly state: string
+  /** Commands that stop and start a service, which has a file of the data open. Each is safe to repeat. */
+  readonly service: { readonly stop: string; readonly start: string }
   /** Everything that a drill could change. */
   snapshot(): Record<string, string>
   free(): { readonly bytes: number; readonly inodes: number }
@@ -58,22 +60,43 @@ export function prepareGround(megabytes = 32, inodes?: number): Ground {
   run('mkfs.ext4', '-q', '-F', '-E', 'lazy_itable_init=0,lazy_journal_init=0', ...count, image)
   run('mount', '-o', 'loop', image, mountPoint)
   makeTree(data)
+  const service = makeService(directory, data)
   return {
     directory,
     mountPoint,
     data,
     state: path.join(directory, 'state'),
+    service,
     snapshot: () => snapshot(mountPoint),
     free() {
       const { bfree, bsize, ffree } = statfsSync(mountPoint)
       return { bytes: bfree * bsize, inodes: ffree }
     },
     remove() {
+      run(service.stop)
       // a test that failed may have left it frozen, which nobody could thaw once it is unmounted
       spawnSync('fsfreeze', ['--unfreeze', mountPoint])
       run('umount', '--lazy', mountPoint)
       rmSync(directory, { recursive: true, force: true })
     },
+  }
+}
+
+/** Its environment is empty: a test looks for what its drills have started, by what is in that. */
+function makeService(directory: string, data: string): Ground['service'] {
+  const file = (name: string, lines: readonly string[]) => {
+    const script = path.join(directory, name)
+    const begin = ['#!/bin/sh', `cd ${directory}`, 'exec 8> lock', 'flock 8']
+    writeFileSync(script, [...begin, ...lines, ''].join('\n'), { mode: 0o755 })
+    return script
+  }
+  return {
+    stop: file('stop', ['test -e pid || exit 0', 'kill -KILL $(cat pid) 2> /dev/null', 'rm pid']),
+    start: file('start', [
+      'test -e pid && kill -0 $(cat pid) 2> /dev/null && exit 0',
+      `env -i setsid sleep 100000 8>&- 9>> ${data}/main.db > /dev/null 2>&1 < /dev/null &`,
+      'echo $! > pid',
+    ]),
   }
 }
 

@@ -2,19 +2,18 @@
  * A small volume in the place of a directory, with a copy of what is in it, for a service that is stopped and started around
  * that: so a disk that others need is not filled. What the service writes there is thrown away in the end.
  */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { closeSync, existsSync, mkdirSync, openSync, rmdirSync, rmSync, statfsSync } from 'node:fs'
 import path from 'node:path'
-import { HostError, UsageError } from '../../errors.js'
+import { UsageError } from '../../errors.js'
 import { CommandError, command } from '../../sandbox/command.js'
 import { formatSize } from '../../scenario/size.js'
+import { call, callInTime } from '../host/call.js'
 import { openPlace, procPath, walk } from '../host/files.js'
 import { mounts } from '../host/mounts.js'
 import { placeOf, withPlace } from '../host/place.js'
 import { bootId } from '../host/processes.js'
 import { existingPart } from '../journal.js'
-import type { DrillPlan, SmallVolume } from '../plan.js'
+import { DRILL_VARIABLE, type DrillPlan, type SmallVolume } from '../plan.js'
 import { checkNothingMountedBelow, type Fault, needCapability, type Undone } from './fault.js'
 
 /** Of a volume, what its file system takes for itself at most: a part, and bytes. */
@@ -22,6 +21,10 @@ const OVERHEAD = 0.15
 const LEAST = 4 * 1024 * 1024
 /** Of the file system that it lies on, what a volume may take of what is free. */
 const MOST_OF_ROOM = 0.8
+/** Longest that an undo waits for the start, which is the last that it does. */
+const LAST_START_MS = 30_000
+/** Of the service, which lives on: it is none of the programs that an undo has to end. */
+const WITHOUT_MARK = { [DRILL_VARIABLE]: undefined }
 
 /** For the reader of the journal: the plan says it all. */
 type Saved = SmallVolume & { readonly path: string }
@@ -69,13 +72,13 @@ export const quotaVolume: Fault<Saved> = {
   },
   async inject(plan, _saved, abort) {
     const { path: at } = placeOf(plan)
-    const { size, directory, stop, start } = volumeOf(plan)
+    const { size, directory, start } = volumeOf(plan)
     const image = path.join(directory, 'image')
     const volume = path.join(directory, 'volume')
     // there as long as something may have to be undone
     mkdirSync(directory, { mode: 0o700 })
-    await call(stop)
     const steps = [
+      () => stopService(plan, abort),
       () => makeImage(image, size),
       () =>
         command(
@@ -97,32 +100,44 @@ export const quotaVolume: Fault<Saved> = {
         ),
       () =>
         withPlace(plan, (fd) => command('mount', '-n', '--no-canonicalize', '--bind', volume, procPath(fd))),
-      () => call(start),
+      () => callInTime(start, WITHOUT_MARK, abort),
     ]
     for (const step of steps) if (!abort.aborted) await step()
     return {
-      detail: `${at} is a volume of ${formatSize(size)}, of which ${formatSize(freeIn(volume))} are free`,
+      detail: abort.aborted
+        ? 'not as a whole: it is to be undone already'
+        : `${at} is a volume of ${formatSize(size)}, of which ${formatSize(freeIn(volume))} are free`,
     }
   },
   async undo(plan) {
     const { path: at } = placeOf(plan)
-    const { directory, stop, start } = volumeOf(plan)
+    const { directory, start } = volumeOf(plan)
     if (!existsSync(directory))
       return stillCovered(plan) ?? { detail: 'the volume is gone', left: [], failed: [] }
     const volume = path.join(directory, 'volume')
     const own = mounts().find(({ point }) => point === volume)
     // wherever that is by now: a directory above it may have got another name
     const cover = () => mounts().find(({ point, device }) => device === own?.device && point !== volume)
-    if (cover() !== undefined) await call(stop)
+    if (cover() !== undefined) await stopService(plan)
     for (let found = cover(); found !== undefined; found = cover()) await unmount(found.point)
     const still = stillCovered(plan)
     if (still !== undefined) return still
     if (own !== undefined) await unmount(volume)
     rmSync(path.join(directory, 'image'), { force: true })
     if (existsSync(volume)) rmdirSync(volume)
-    await call(start)
+    const late = await call(start, WITHOUT_MARK, AbortSignal.timeout(LAST_START_MS))
     rmdirSync(directory)
-    return { detail: `${at} is what it was, and the service was started`, left: [], failed: [] }
+    return {
+      detail: `${at} is what it was, and the service was started`,
+      left: [
+        ...(late === undefined
+          ? []
+          : [
+              `'${start.join(' ')}' has not come back after ${LAST_START_MS / 1000} s, and goes on (${late})`,
+            ]),
+      ],
+      failed: [],
+    }
   },
   observe(plan) {
     const { path: at } = placeOf(plan)
@@ -185,9 +200,7 @@ async function unmount(at: string): Promise<void> {
   }
 }
 
-/** Runs a command of the user's, whose output may stay open with whatever it starts. @throws HostError where it fails */
-async function call([program = '', ...args]: readonly string[]): Promise<void> {
-  const child = spawn(program, args, { cwd: '/', stdio: 'ignore', detached: true })
-  const [code, signal] = await once(child, 'exit').catch((error: Error) => [error.message])
-  if (code !== 0) throw new HostError(`'${[program, ...args].join(' ')}' failed: ${signal ?? code}`)
+/** With the mark, by which it is ended before an undo without its watchdog: it may stop nothing after that. */
+async function stopService(plan: DrillPlan, abort?: AbortSignal): Promise<void> {
+  await callInTime(volumeOf(plan).stop, { [DRILL_VARIABLE]: plan.id }, abort)
 }

@@ -11,7 +11,6 @@ export interface ProcessState extends ProcessId {
   /** 'T' stopped, 'Z' ended but not waited for, 'D' waiting for a disk …: proc_pid_stat(5). */
   readonly state: string
   readonly parent: number
-  readonly session: number
   /** The program's name, as the kernel has it: 15 characters at most. */
   readonly name: string
 }
@@ -30,7 +29,6 @@ function parseStat(stat: string | undefined): ProcessState | undefined {
     name,
     state: fields[0]!,
     parent: Number(fields[1]),
-    session: Number(fields[3]),
     start: fields[19]!,
   }
 }
@@ -53,12 +51,12 @@ export function stateOf({ pid, start }: ProcessId): string | undefined {
 
 const ENDED = ['Z', 'X']
 
-/** Processes of a session that still run and have a variable in their environment. */
-export function sessionMembers(session: number, variable: string): number[] {
+/** Processes that still run and have a variable in their environment: 'NAME=value'. */
+export function processesWith(variable: string): number[] {
   return pids().filter((pid) => {
     const state = processState(pid)
-    const isMember = state?.session === session && isRunning(state)
-    return isMember && (read(`/proc/${pid}/environ`) ?? '').split('\0').includes(variable)
+    const has = () => (read(`/proc/${pid}/environ`) ?? '').split('\0').includes(variable)
+    return state !== undefined && isRunning(state) && has()
   })
 }
 
