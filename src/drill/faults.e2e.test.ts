@@ -2,15 +2,18 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
+  chmodSync,
   chownSync,
   existsSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
   rmdirSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import path from 'node:path'
@@ -511,6 +514,46 @@ time.sleep(1000)
       }
     }
 
+    test('follows no link that the user of the service puts in the place of a directory meanwhile', async () => {
+      const secret = path.join(ground.directory, 'secret')
+      const race = path.join(ground.data, 'race')
+      for (const directory of [secret, race]) mkdirSync(directory)
+      chmodSync(secret, 0o700)
+      writeFileSync(path.join(secret, 'key'), 'secret')
+      for (let pair = 0; pair < 50; pair += 1) {
+        mkdirSync(path.join(race, `d${pair}`))
+        symlinkSync(secret, path.join(race, `l${pair}`))
+      }
+      chownSync(race, 65534, 65534)
+      const exchange = `import ctypes
+rename = ctypes.CDLL(None, use_errno=True).renameat2
+pairs = [(b"${race}/d%d" % each, b"${race}/l%d" % each) for each in range(50)]
+print("there")
+while True:
+    for one, other in pairs: rename(-100, one, -100, other, 2)
+`
+      const exchanger = spawn('python3', ['-uc', exchange], { stdio: ['ignore', 'pipe', 'inherit'] })
+      services.push(exchanger)
+      try {
+        await once(exchanger.stdout, 'data')
+        const { tool, ended } = await begun('armed', ...commands(), '--for', '60s')
+        const isOn = () => readFileSync(path.join(ground.state, 'audit.jsonl'), 'utf8').includes('"injected"')
+        // where it was met, the copy fails, which is well
+        await expect.poll(() => isOn() || tool.exitCode !== null, POLL).toBe(true)
+        exchanger.kill('SIGKILL')
+        await once(exchanger, 'exit')
+        const stolen = readdirSync(race).filter(
+          (name) =>
+            lstatSync(path.join(race, name)).isDirectory() && existsSync(path.join(race, name, 'key')),
+        )
+        tool.kill('SIGINT')
+        await ended
+        expect(stolen).toEqual([])
+      } finally {
+        rmSync(race, { recursive: true })
+      }
+    })
+
     test('starts a service that knows nothing of the drill', async () => {
       const file = path.join(ground.directory, 'environment')
       const start = `sh -c 'env > ${file}; exec ${ground.service.start}'`
@@ -557,6 +600,33 @@ time.sleep(1000)
       const [first, second] = readFileSync(started, 'utf8').trim().split('\n').map(Number)
       expect([processState(first!), processState(second!)?.name]).toEqual([undefined, 'sleep'])
       process.kill(second!, 'SIGKILL')
+    })
+
+    test('holds many small files, or says how large it has to be', async () => {
+      const many = path.join(ground.data, 'many')
+      mkdirSync(many)
+      const add = (from: number, to: number) => {
+        for (let each = from; each < to; each += 1) writeFileSync(path.join(many, String(each)), '')
+      }
+      try {
+        add(0, 1500)
+        const holds = await drill(
+          'quota-volume',
+          ...place(),
+          '--size',
+          '8MiB',
+          ...commands(),
+          '--for',
+          '300ms',
+        )
+        expect(holds.exitCode, holds.stderr).toBe(0)
+        add(1500, 4000)
+        const tooMany = await drill('quota-volume', ...place(), '--size', '8MiB', ...commands())
+        expect(tooMany.stderr).toMatch(/a volume of 8 MiB does not hold/)
+        expect(tooMany.exitCode).toBe(2)
+      } finally {
+        rmSync(many, { recursive: true })
+      }
     })
 
     test('says as a whole what went wrong, however long that is', async () => {

@@ -2,7 +2,13 @@
  * Runs a program of the host (mount, mkfs, chattr …) from inside the sandbox: argument arrays, no shell, C locale.
  * Not execa: loading it costs 140 ms, and a sandbox is started for every trial.
  */
-import { type ExecFileException, execFile, spawn } from 'node:child_process'
+import {
+  type ChildProcess,
+  type ExecFileException,
+  execFile,
+  type StdioOptions,
+  spawn,
+} from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { ChaosError, ExitCode } from '../errors.js'
 
@@ -76,12 +82,28 @@ export function commandWithDescriptor(
   descriptor: number,
   ...argv: readonly [string, ...string[]]
 ): Promise<void> {
-  const [file, ...args] = argv
+  return ended(start(argv, ['ignore', 'ignore', 'pipe', descriptor]), argv)
+}
+
+/** Runs two programs, the second of which reads what the first one writes. @throws CommandError when one of them fails */
+export async function pipe(
+  from: readonly [string, ...string[]],
+  to: readonly [string, ...string[]],
+): Promise<void> {
+  const writer = start(from, ['ignore', 'pipe', 'pipe'])
+  const reader = start(to, [writer.stdout, 'ignore', 'pipe'])
+  writer.stdout!.destroy() // ours: when the reader ends, the writer is not to wait for us
+  const [written, read] = await Promise.allSettled([ended(writer, from), ended(reader, to)])
+  // where the reader fails, the writer is killed by that
+  for (const each of [read, written]) if (each.status === 'rejected') throw each.reason
+}
+
+function start([file, ...args]: readonly [string, ...string[]], stdio: StdioOptions): ChildProcess {
+  return spawn(file, args, { env: { ...process.env, PATH: COMMAND_PATH, LC_ALL: 'C' }, stdio })
+}
+
+function ended(child: ChildProcess, argv: readonly string[]): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn(file, args, {
-      env: { ...process.env, PATH: COMMAND_PATH, LC_ALL: 'C' },
-      stdio: ['ignore', 'ignore', 'pipe', descriptor],
-    })
     let stderr = ''
     child.stderr!.on('data', (chunk: Buffer) => {
       if (stderr.length <= MOST_SAID) stderr += chunk.toString()

@@ -5,7 +5,7 @@
 import { closeSync, existsSync, mkdirSync, openSync, rmdirSync, rmSync, statfsSync } from 'node:fs'
 import path from 'node:path'
 import { UsageError } from '../../errors.js'
-import { CommandError, command } from '../../sandbox/command.js'
+import { CommandError, command, pipe } from '../../sandbox/command.js'
 import { formatSize } from '../../scenario/size.js'
 import { call, callInTime } from '../host/call.js'
 import { openPlace, procPath, walk } from '../host/files.js'
@@ -21,6 +21,8 @@ const OVERHEAD = 0.15
 const LEAST = 4 * 1024 * 1024
 /** Of the file system that it lies on, what a volume may take of what is free. */
 const MOST_OF_ROOM = 0.8
+/** What each inode of a volume stands for: as much as each file is counted with at least. */
+const BYTES_PER_INODE = 4096
 /** Longest that an undo waits for the start, which is the last that it does. */
 const LAST_START_MS = 30_000
 /** Of the service, which lives on: it is none of the programs that an undo has to end. */
@@ -89,15 +91,14 @@ export const quotaVolume: Fault<Saved> = {
           '0',
           '-E',
           'lazy_itable_init=0,lazy_journal_init=0,nodiscard',
+          '-i',
+          String(BYTES_PER_INODE),
           image,
         ),
       async () => mkdirSync(volume),
       () => command('mount', '-n', '-o', 'loop,nosuid,nodev', image, volume),
       async () => rmdirSync(path.join(volume, 'lost+found')),
-      () =>
-        withPlace(plan, (fd) =>
-          command('cp', '--archive', '--sparse=always', '--', `${procPath(fd)}/.`, volume),
-        ),
+      () => withPlace(plan, (fd) => copy(procPath(fd), volume)),
       () =>
         withPlace(plan, (fd) => command('mount', '-n', '--no-canonicalize', '--bind', volume, procPath(fd))),
       () => callInTime(start, WITHOUT_MARK, abort),
@@ -172,7 +173,7 @@ function bytesIn(at: string): number {
   const root = openPlace(at)
   try {
     let bytes = 0n
-    for (const { stat } of walk(root)) bytes += stat.isFile() ? stat.blocks * 512n : 4096n
+    for (const { stat } of walk(root)) bytes += BigInt(Math.max(BYTES_PER_INODE, Number(stat.blocks) * 512))
     return Number(bytes)
   } finally {
     closeSync(root)
@@ -188,6 +189,22 @@ function freeIn(at: string): number {
 async function makeImage(image: string, size: number): Promise<void> {
   closeSync(openSync(image, 'wx', 0o600))
   await command('fallocate', '--length', String(size), image)
+}
+
+/**
+ * Copies all that is in a directory, but sockets. By tar(1), which opens each name in the directory that it was found in, and
+ * follows no link: whoever owns those directories may exchange them meanwhile, for a link to what only root may read.
+ */
+async function copy(from: string, to: string): Promise<void> {
+  const attributes = ['--numeric-owner', '--acls', '--xattrs', '--xattrs-include=*']
+  const archive = ['--create', '--format=posix', '--sparse', '--one-file-system', '--directory', from, '.']
+  const files = ['--extract', '--preserve-permissions', '--same-owner', '--directory', to]
+  try {
+    await pipe(['tar', ...attributes, ...archive], ['tar', ...attributes, ...files])
+  } catch (error) {
+    // 1: something was changed while it was copied
+    if (!(error instanceof CommandError) || error.status !== 1) throw error
+  }
 }
 
 async function unmount(at: string): Promise<void> {
