@@ -554,6 +554,42 @@ while True:
       }
     })
 
+    test('passes only where something that was started on it uses it', async () => {
+      const both = ['--size', '8MiB', '--stop-cmd', 'true', '--start-cmd', 'true', '--for', '300ms']
+      const nobody = await drill('quota-volume', ...place(), ...both)
+      expect(nobody.stdout).toMatch(/no evidence that the fault was there/)
+      expect(nobody.stderr).toMatch(/no process that was started on it has anything open there/)
+      execFileSync(ground.service.start)
+      const goesOn = await drill('quota-volume', ...place(), ...both)
+      expect(goesOn.stderr).toMatch(/'true' stops nothing: sleep \(\d+\) still has something open/)
+      expect([nobody.exitCode, goesOn.exitCode]).toEqual([1, 3])
+    })
+
+    test('proves nothing to a service that does not see it', async () => {
+      const elsewhere = spawn(
+        'unshare',
+        ['--mount', '--propagation', 'private', 'sh', '-c', 'echo; exec sleep 1000'],
+        {
+          stdio: ['ignore', 'pipe', 'inherit'],
+        },
+      )
+      services.push(elsewhere)
+      await once(elsewhere.stdout, 'data')
+      const start = `nsenter --mount=/proc/${elsewhere.pid}/ns/mnt ${ground.service.start}`
+      const both = ['--stop-cmd', ground.service.stop, '--start-cmd', start]
+      const { exitCode, stdout } = await drill(
+        'quota-volume',
+        ...place(),
+        '--size',
+        '8MiB',
+        ...both,
+        '--for',
+        '1s',
+      )
+      expect(stdout).toMatch(/no evidence that the fault was there/)
+      expect(exitCode).toBe(1)
+    })
+
     test('starts a service that knows nothing of the drill', async () => {
       const file = path.join(ground.directory, 'environment')
       const start = `sh -c 'env > ${file}; exec ${ground.service.start}'`

@@ -37,7 +37,8 @@ const FAULTS: Readonly<Record<string, (drilled: Drilled) => readonly string[]>> 
   immutable: ({ ground }) => ['--path', ground.data],
   slow: ({ ground, pid }) => ['--path', ground.data, '--pid', String(pid), '--bytes-per-second', '16KiB'],
   'quota-volume': ({ ground }) => [
-    ...['--path', ground.data, '--size', '16MiB', '--stop-cmd', 'true', '--start-cmd', 'true'],
+    ...['--path', ground.data, '--size', '16MiB'],
+    ...['--stop-cmd', ground.service.stop, '--start-cmd', ground.service.start],
   ],
   stall: ({ ground }) => ['--path', ground.data],
   pause: ({ pid }) => ['--pid', String(pid)],

@@ -4,17 +4,20 @@
  */
 import { closeSync, existsSync, mkdirSync, openSync, rmdirSync, rmSync, statfsSync } from 'node:fs'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { UsageError } from '../../errors.js'
 import { CommandError, command, pipe } from '../../sandbox/command.js'
 import { formatSize } from '../../scenario/size.js'
+import { RefusedError } from '../errors.js'
 import { call, callInTime } from '../host/call.js'
 import { openPlace, procPath, walk } from '../host/files.js'
-import { mounts } from '../host/mounts.js'
+import { type Mount, mounts } from '../host/mounts.js'
 import { placeOf, withPlace } from '../host/place.js'
-import { bootId } from '../host/processes.js'
+import { bootId, type ProcessState, processState, usersOf, usersOn } from '../host/processes.js'
 import { existingPart } from '../journal.js'
 import { DRILL_VARIABLE, type DrillPlan, type SmallVolume } from '../plan.js'
 import { checkNothingMountedBelow, type Fault, needCapability, type Undone } from './fault.js'
+import { named } from './process.js'
 
 /** Of a volume, what its file system takes for itself at most: a part, and bytes. */
 const OVERHEAD = 0.15
@@ -25,6 +28,9 @@ const MOST_OF_ROOM = 0.8
 const BYTES_PER_INODE = 4096
 /** Longest that an undo waits for the start, which is the last that it does. */
 const LAST_START_MS = 30_000
+/** Longest that a service takes after its command, until it has closed its files, or opened them. */
+const SETTLE_MS = 5000
+const STEP_MS = 100
 /** Of the service, which lives on: it is none of the programs that an undo has to end. */
 const WITHOUT_MARK = { [DRILL_VARIABLE]: undefined }
 
@@ -73,14 +79,13 @@ export const quotaVolume: Fault<Saved> = {
     yield { ...volumeOf(plan), path: placeOf(plan).path }
   },
   async inject(plan, _saved, abort) {
-    const { path: at } = placeOf(plan)
     const { size, directory, start } = volumeOf(plan)
     const image = path.join(directory, 'image')
     const volume = path.join(directory, 'volume')
     // there as long as something may have to be undone
     mkdirSync(directory, { mode: 0o700 })
     const steps = [
-      () => stopService(plan, abort),
+      () => stopSomebody(plan, abort),
       () => makeImage(image, size),
       () =>
         command(
@@ -102,13 +107,10 @@ export const quotaVolume: Fault<Saved> = {
       () =>
         withPlace(plan, (fd) => command('mount', '-n', '--no-canonicalize', '--bind', volume, procPath(fd))),
       () => callInTime(start, WITHOUT_MARK, abort),
+      () => until(() => serviceOn(plan).length > 0, SETTLE_MS, abort),
     ]
     for (const step of steps) if (!abort.aborted) await step()
-    return {
-      detail: abort.aborted
-        ? 'not as a whole: it is to be undone already'
-        : `${at} is a volume of ${formatSize(size)}, of which ${formatSize(freeIn(volume))} are free`,
-    }
+    return { detail: abort.aborted ? 'not as a whole: it is to be undone already' : inWords(plan) }
   },
   async undo(plan) {
     const { path: at } = placeOf(plan)
@@ -116,7 +118,7 @@ export const quotaVolume: Fault<Saved> = {
     if (!existsSync(directory))
       return stillCovered(plan) ?? { detail: 'the volume is gone', left: [], failed: [] }
     const volume = path.join(directory, 'volume')
-    const own = mounts().find(({ point }) => point === volume)
+    const own = mountOf(plan)
     // wherever that is by now: a directory above it may have got another name
     const cover = () => mounts().find(({ point, device }) => device === own?.device && point !== volume)
     if (cover() !== undefined) await stopService(plan)
@@ -141,16 +143,34 @@ export const quotaVolume: Fault<Saved> = {
     }
   },
   observe(plan) {
-    const { path: at } = placeOf(plan)
-    const { size } = volumeOf(plan)
-    if (!existsSync(at)) return undefined // whatever has that name is not this volume
-    const { blocks, bsize } = statfsSync(at)
-    if (blocks * bsize > size) return undefined
-    return {
-      sign: 'QUOTA',
-      detail: `${at} has ${formatSize(blocks * bsize)} in all, ${formatSize(freeIn(at))} free`,
-    }
+    return serviceOn(plan).length === 0 ? undefined : { sign: 'QUOTA', detail: inWords(plan) }
   },
+}
+
+/** The volume, as it is mounted in the state directory; undefined where it is not. */
+function mountOf(plan: DrillPlan): Mount | undefined {
+  const volume = path.join(volumeOf(plan).directory, 'volume')
+  return mounts().find(({ point }) => point === volume)
+}
+
+/**
+ * Who was started since this process was, and is on the volume: the service, which was started again. Whoever was there
+ * before it, a shell or a shipper of logs, proves nothing.
+ */
+function serviceOn(plan: DrillPlan): ProcessState[] {
+  const own = mountOf(plan)
+  if (own === undefined) return []
+  const since = Number(processState(process.pid)!.start)
+  return usersOn(own).filter(({ start }) => Number(start) >= since)
+}
+
+function inWords(plan: DrillPlan): string {
+  const { size, directory } = volumeOf(plan)
+  const service = serviceOn(plan)
+  const who =
+    service.length === 0 ? 'no process that was started on it has anything' : `${named(service)} has files`
+  const free = formatSize(freeIn(path.join(directory, 'volume')))
+  return `${placeOf(plan).path} is a volume of ${formatSize(size)}, of which ${free} are free; ${who} open there`
 }
 
 /** Where the volume cannot be told any more, by its mount in the state directory, and lies over the directory still. */
@@ -220,4 +240,28 @@ async function unmount(at: string): Promise<void> {
 /** With the mark, by which it is ended before an undo without its watchdog: it may stop nothing after that. */
 async function stopService(plan: DrillPlan, abort?: AbortSignal): Promise<void> {
   await callInTime(volumeOf(plan).stop, { [DRILL_VARIABLE]: plan.id }, abort)
+}
+
+/** @throws RefusedError where the command stops nobody: what is open stays on the file system that has room */
+async function stopSomebody(plan: DrillPlan, abort: AbortSignal): Promise<void> {
+  const { path: at } = placeOf(plan)
+  const users = usersOf(at)
+  await stopService(plan, abort)
+  const isStopped = () => {
+    const still = usersOf(at)
+    return users.length === 0 || users.some(({ pid }) => still.every((each) => each.pid !== pid))
+  }
+  if ((await until(isStopped, SETTLE_MS, abort)) || abort.aborted) return
+  throw new RefusedError(
+    `'${volumeOf(plan).stop.join(' ')}' stops nothing: ${named(users)} still has something open in ${at}`,
+    { hint: 'give a command that ends the service, and let nobody else be in that directory' },
+  )
+}
+
+/** @returns whether it held in time */
+async function until(holds: () => boolean, milliseconds: number, abort?: AbortSignal): Promise<boolean> {
+  for (const deadline = performance.now() + milliseconds; !holds(); await sleep(STEP_MS)) {
+    if (abort?.aborted || performance.now() > deadline) return false
+  }
+  return true
 }

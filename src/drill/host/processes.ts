@@ -1,5 +1,6 @@
 /** Other processes of the host, and this boot of it: proc(5). */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
+import { type Mount, parseMounts } from './mounts.js'
 
 /** A process, told apart from a later one with the same number by when it started, in clock ticks since boot. */
 export interface ProcessId {
@@ -137,15 +138,36 @@ export function credentialsOf(pid: number): Credentials | undefined {
 
 /** Other processes that have something open below a directory, as far as we may look. */
 export function usersOf(directory: string): ProcessState[] {
-  const isBelow = (target: string) =>
-    target === directory || target.startsWith(directory === '/' ? '/' : `${directory}/`)
+  return others(() => (link) => isBelow(follow(link), directory))
+}
+
+/**
+ * Other processes that have something open on a file system, wherever that is mounted for them, as far as we may look. Of what
+ * another one covers by now, and has the same name, the number of the device tells.
+ */
+export function usersOn({ device, point }: Mount): ProcessState[] {
+  const dev = deviceOf(point)
+  if (dev === undefined) return []
+  return others((pid) => {
+    const own = parseMounts(read(`/proc/${pid}/mountinfo`) ?? '').filter((each) => each.device === device)
+    // what lies elsewhere may be on a disk that does not answer
+    const mayBeThere = (target: string) => own.some((each) => isBelow(target, each.point))
+    return (link) => mayBeThere(follow(link)) && deviceOf(link) === dev
+  })
+}
+
+/** Other processes of which something that is open, or the working directory, is of some kind. */
+function others(isOfKind: (pid: number) => (link: string) => boolean): ProcessState[] {
   return pids().flatMap((pid) => {
     if (pid === process.pid) return []
     const links = [`/proc/${pid}/cwd`, ...list(`/proc/${pid}/fd`).map((fd) => `/proc/${pid}/fd/${fd}`)]
-    const uses = links.some((link) => isBelow(follow(link)))
-    const state = uses ? processState(pid) : undefined
+    const state = links.some(isOfKind(pid)) ? processState(pid) : undefined
     return state === undefined ? [] : [state]
   })
+}
+
+function isBelow(target: string, directory: string): boolean {
+  return target === directory || target.startsWith(directory === '/' ? '/' : `${directory}/`)
 }
 
 function pids(): number[] {
@@ -170,6 +192,14 @@ function list(directory: string): string[] {
     return readdirSync(directory)
   } catch {
     return [] // it has ended, or is not ours to look at
+  }
+}
+
+function deviceOf(link: string): number | undefined {
+  try {
+    return statSync(link).dev
+  } catch {
+    return undefined // closed meanwhile, or not ours to look at
   }
 }
 
