@@ -638,6 +638,44 @@ while True:
       process.kill(second!, 'SIGKILL')
     })
 
+    test.each([
+      ['below it', () => path.join(ground.data, 'wal')],
+      ['over it', () => ground.data],
+    ])('leaves what others mount %s meanwhile', async (_, point) => {
+      const { ended, stderr } = await begun('injected', ...commands(), '--for', '1s')
+      execFileSync('mount', ['-t', 'tmpfs', 'theirs', point()])
+      const isThere = () => mounts().some(({ source }) => source === 'theirs')
+      const [exitCode] = await ended
+      expect([exitCode, stderr()]).toEqual([
+        4,
+        expect.stringMatching(/was mounted upon the volume meanwhile/),
+      ])
+      expect((await cli(['drill', 'undo', '--state', ground.state])).exitCode).toBe(4)
+      expect(isThere()).toBe(true)
+      execFileSync('umount', [point()])
+      const undo = await cli(['drill', 'undo', '--state', ground.state])
+      expect(undo.exitCode, undo.stderr).toBe(0)
+    })
+
+    test('says who is still in it, where its room stays taken', async () => {
+      const running = await begun('injected', ...commands(), '--for', '3s')
+      const visitor = spawn('sleep', ['1000'], { cwd: ground.data })
+      services.push(visitor)
+      const [exitCode] = await running.ended
+      expect(running.stderr()).toMatch(`left as it is: the volume (${'/dev/loop'}`)
+      expect(running.stderr()).toMatch(`room stays taken as long as sleep (${visitor.pid}) is in it`)
+      expect(exitCode).toBe(0)
+    })
+
+    test('is undone by two at once', async () => {
+      const { tool, ended, watchdog } = await begun('injected', ...commands(), '--for', '60s')
+      tool.kill('SIGKILL')
+      process.kill(watchdog, 'SIGKILL')
+      await ended
+      const undo = () => cli(['drill', 'undo', '--state', ground.state])
+      for (const { exitCode, stderr } of await Promise.all([undo(), undo()])) expect(exitCode, stderr).toBe(0)
+    })
+
     test('holds many small files, or says how large it has to be', async () => {
       const many = path.join(ground.data, 'many')
       mkdirSync(many)

@@ -2,7 +2,16 @@
  * A small volume in the place of a directory, with a copy of what is in it, for a service that is stopped and started around
  * that: so a disk that others need is not filled. What the service writes there is thrown away in the end.
  */
-import { closeSync, existsSync, mkdirSync, openSync, rmdirSync, rmSync, statfsSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statfsSync,
+} from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { UsageError } from '../../errors.js'
@@ -10,10 +19,10 @@ import { CommandError, command, pipe } from '../../sandbox/command.js'
 import { formatSize } from '../../scenario/size.js'
 import { RefusedError } from '../errors.js'
 import { call, callInTime } from '../host/call.js'
-import { openPlace, procPath, walk } from '../host/files.js'
+import { isGone, openPlace, procPath, walk } from '../host/files.js'
 import { type Mount, mounts } from '../host/mounts.js'
 import { placeOf, withPlace } from '../host/place.js'
-import { bootId, type ProcessState, processState, usersOf, usersOn } from '../host/processes.js'
+import { bootId, isRunning, type ProcessState, processState, usersOf, usersOn } from '../host/processes.js'
 import { existingPart } from '../journal.js'
 import { DRILL_VARIABLE, type DrillPlan, type SmallVolume } from '../plan.js'
 import { checkNothingMountedBelow, type Fault, needCapability, type Undone } from './fault.js'
@@ -30,6 +39,8 @@ const BYTES_PER_INODE = 4096
 const LAST_START_MS = 30_000
 /** Longest that a service takes after its command, until it has closed its files, or opened them. */
 const SETTLE_MS = 5000
+/** Longest that the kernel takes to let go of a loop device. */
+const GONE_MS = 1000
 const STEP_MS = 100
 /** Of the service, which lives on: it is none of the programs that an undo has to end. */
 const WITHOUT_MARK = { [DRILL_VARIABLE]: undefined }
@@ -119,20 +130,32 @@ export const quotaVolume: Fault<Saved> = {
       return stillCovered(plan) ?? { detail: 'the volume is gone', left: [], failed: [] }
     const volume = path.join(directory, 'volume')
     const own = mountOf(plan)
+    const other = own && mountedUpon(own)
+    if (other !== undefined) {
+      const failed = [`${other.point} was mounted upon the volume meanwhile: unmount that first`]
+      return { detail: 'nothing was undone', left: [], failed }
+    }
     // wherever that is by now: a directory above it may have got another name
     const cover = () => mounts().find(({ point, device }) => device === own?.device && point !== volume)
-    if (cover() !== undefined) await stopService(plan)
+    const users = () => (own === undefined ? [] : usersOn(own))
+    if (cover() !== undefined) {
+      await stopService(plan)
+      await until(() => users().length === 0, SETTLE_MS)
+    }
+    const holders = users()
     for (let found = cover(); found !== undefined; found = cover()) await unmount(found.point)
     const still = stillCovered(plan)
     if (still !== undefined) return still
     if (own !== undefined) await unmount(volume)
-    rmSync(path.join(directory, 'image'), { force: true })
-    if (existsSync(volume)) rmdirSync(volume)
+    const image = path.join(directory, 'image')
+    rmSync(image, { force: true })
+    removeEmpty(volume)
     const late = await call(start, WITHOUT_MARK, AbortSignal.timeout(LAST_START_MS))
-    rmdirSync(directory)
+    removeEmpty(directory)
     return {
       detail: `${at} is what it was, and the service was started`,
       left: [
+        ...(own === undefined ? [] : await stillHeld(own, image, holders)),
         ...(late === undefined
           ? []
           : [
@@ -151,6 +174,21 @@ export const quotaVolume: Fault<Saved> = {
 function mountOf(plan: DrillPlan): Mount | undefined {
   const volume = path.join(volumeOf(plan).directory, 'volume')
   return mounts().find(({ point }) => point === volume)
+}
+
+/** What somebody else has mounted upon a volume, below some place of it or over it: it would be detached with it. */
+function mountedUpon({ device }: Mount): Mount | undefined {
+  const all = mounts()
+  const covers = all.filter((each) => each.device === device)
+  return all.find(
+    (each, index) =>
+      each.device !== device &&
+      covers.some(
+        (cover) =>
+          each.point.startsWith(`${cover.point}/`) ||
+          (each.point === cover.point && index > all.indexOf(cover)),
+      ),
+  )
 }
 
 /**
@@ -228,13 +266,39 @@ async function copy(from: string, to: string): Promise<void> {
 }
 
 async function unmount(at: string): Promise<void> {
+  // somebody is still in it: nobody else gets there any more, and the kernel does the rest
+  if (!(await isUnmounted(at))) await isUnmounted(at, '--lazy')
+}
+
+/** @returns false where that needs `--lazy` */
+async function isUnmounted(at: string, ...how: readonly string[]): Promise<boolean> {
   try {
-    await command('umount', '-n', at)
+    await command('umount', '-n', ...how, at)
+    return true
   } catch (error) {
     if (!(error instanceof CommandError)) throw error
-    // somebody is still in it: nobody else gets there any more, and the kernel does the rest
-    await command('umount', '-n', '--lazy', at)
+    if (/not mounted|no mount point/.test(error.stderr)) return true // somebody else undid it, too
+    if (how.length > 0) throw error
+    return false
   }
+}
+
+function removeEmpty(directory: string): void {
+  try {
+    rmdirSync(directory)
+  } catch (error) {
+    if (!isGone(error)) throw error // somebody else undid it, too
+  }
+}
+
+/** What stays of a volume that is mounted nowhere any more, as its loop device shows. */
+async function stillHeld(own: Mount, image: string, users: readonly ProcessState[]): Promise<string[]> {
+  const file = `/sys/block/${path.basename(own.source)}/loop/backing_file`
+  const isHeld = () => existsSync(file) && readFileSync(file, 'utf8').startsWith(image)
+  if (await until(() => !isHeld(), GONE_MS)) return []
+  const holders = users.filter(isRunning)
+  const who = holders.length === 0 ? 'somebody' : named(holders)
+  return [`the volume (${own.source}), whose room stays taken as long as ${who} is in it`]
 }
 
 /** With the mark, by which it is ended before an undo without its watchdog: it may stop nothing after that. */
