@@ -577,7 +577,7 @@ while True:
       await once(elsewhere.stdout, 'data')
       const start = `nsenter --mount=/proc/${elsewhere.pid}/ns/mnt ${ground.service.start}`
       const both = ['--stop-cmd', ground.service.stop, '--start-cmd', start]
-      const { exitCode, stdout } = await drill(
+      const { exitCode, stdout, stderr } = await drill(
         'quota-volume',
         ...place(),
         '--size',
@@ -586,7 +586,7 @@ while True:
         '--for',
         '1s',
       )
-      expect(stdout).toMatch(/no evidence that the fault was there/)
+      expect(stdout, stderr).toMatch(/no evidence that the fault was there/)
       expect(exitCode).toBe(1)
     })
 

@@ -3,13 +3,15 @@ import { closeSync, openSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { OPEN_FILES, openFilesLimit, softLimit } from './process-limits.js'
 
-test('the limit that leaves so many descriptors skips those that are taken', () => {
+test('the limit that leaves so many descriptors skips those that are taken', async () => {
   const fd = openSync('/dev/null', 'r')
   // it has 0, 1, 2 and 4
   const child = spawn('sleep', ['1000'], { stdio: ['ignore', 'ignore', 'ignore', 'ignore', fd] })
   closeSync(fd)
   try {
-    expect([0, 1, 2].map((leave) => openFilesLimit(child.pid!, leave))).toEqual([3, 5, 6])
+    // until it runs sleep, it has ours, too
+    const limits = () => [0, 1, 2].map((leave) => openFilesLimit(child.pid!, leave))
+    await expect.poll(limits, { timeout: 10_000 }).toEqual([3, 5, 6])
     expect(softLimit(child.pid!, OPEN_FILES)).toMatch(/^\d+$/)
   } finally {
     child.kill('SIGKILL')
