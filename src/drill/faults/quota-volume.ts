@@ -293,12 +293,19 @@ function removeEmpty(directory: string): void {
 
 /** What stays of a volume that is mounted nowhere any more, as its loop device shows. */
 async function stillHeld(own: Mount, image: string, users: readonly ProcessState[]): Promise<string[]> {
-  const file = `/sys/block/${path.basename(own.source)}/loop/backing_file`
-  const isHeld = () => existsSync(file) && readFileSync(file, 'utf8').startsWith(image)
-  if (await until(() => !isHeld(), GONE_MS)) return []
+  if (await until(() => !isOn(own.source, image), GONE_MS)) return []
   const holders = users.filter(isRunning)
   const who = holders.length === 0 ? 'somebody' : named(holders)
   return [`the volume (${own.source}), whose room stays taken as long as ${who} is in it`]
+}
+
+/** Whether a loop device still has that file: losetup(8). */
+function isOn(device: string, image: string): boolean {
+  try {
+    return readFileSync(`/sys/block/${path.basename(device)}/loop/backing_file`, 'utf8').startsWith(image)
+  } catch {
+    return false // it has let go of it, at this very moment perhaps
+  }
 }
 
 /** With the mark, by which it is ended before an undo without its watchdog: it may stop nothing after that. */

@@ -108,7 +108,7 @@ export const slow: Fault<Saved> = {
     else if (!isLimitedBy(throttle, throttle.off))
       left.add(`${throttle.directory}: somebody changed its limits meanwhile`)
     for (const each of membersIn(saved)) {
-      const isThere = isRunning(each) && groupOf(each).directory === each.to
+      const isThere = isRunning(each) && diskGroupOf(groupText(each.pid) ?? '')?.directory === each.to
       if (isThere && !move(each.pid, each.from)) left.add(`${named([each])}: its group ${each.from} is gone`)
     }
     if (throttle.version === 1) await removeGroup(throttle.directory)

@@ -14,11 +14,19 @@ export async function callInTime(
 ): Promise<void> {
   const late = await call(argv, env, AbortSignal.any([abort, AbortSignal.timeout(CALL_MS)]))
   if (late === undefined) return
-  process.kill(-late, 'SIGKILL')
+  killGroup(late)
   if (abort.aborted) return
   throw new HostError(`'${argv.join(' ')}' has not come back after ${CALL_MS / 1000} s`, {
     hint: 'it has to come back once the service is stopped, or runs',
   })
+}
+
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error // it has just ended
+  }
 }
 
 /**
