@@ -23,7 +23,7 @@ import { OPEN_FILES, softLimit } from '../sandbox/process-limits.js'
 import { BIN, cli, NOBODY } from '../testing/cli.js'
 import { makeSlowGroup, putIntoDiskGroup } from '../testing/disk-group.js'
 import { type Ground, NO_GROUND, prepareGround } from '../testing/drill-ground.js'
-import { hasCapability } from './faults/fault.js'
+import { hasCapability } from './host/capabilities.js'
 import { diskOf } from './host/cgroups.js'
 import { mountOf, mounts } from './host/mounts.js'
 import { processesWith, processState } from './host/processes.js'
@@ -955,7 +955,7 @@ time.sleep(1000)
     service.stdin!.write('\n')
     await once(service.stdout!, 'data')
     const { exitCode, stdout, stderr } = await running
-    if (hasCapability('CAP_SYS_RESOURCE')) {
+    if (hasCapability('sys_resource')) {
       expect(exitCode, stdout + stderr).toBe(0)
       expect(soft()).toBe('100')
       return

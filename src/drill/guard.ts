@@ -122,7 +122,8 @@ function whereIn(place: string, all: readonly Mount[]): [device: string | undefi
 
 function checkNotNeeded({ path, device, id }: Place, state: string): void {
   const needed = [...NEVER_FROZEN, state, process.execPath, import.meta.filename, process.cwd(), tmpdir()]
-  const grounds = needed.map((each) => [each, groundOf(realpathSync(existingPart(each)))] as const)
+  const all = mounts()
+  const grounds = needed.map((each) => [each, groundOf(realpathSync(existingPart(each)), all)] as const)
   const isOutput = (fd: number) => String(fstatSync(fd).dev) === id.dev
   const needing =
     grounds.find(([, { devices }]) => devices.includes(device))?.[0] ??
@@ -134,7 +135,7 @@ function checkNotNeeded({ path, device, id }: Place, state: string): void {
     })
   }
   // what stands on an overlay itself is not below it
-  const own = groundOf(path).devices
+  const own = groundOf(path, all).devices
   const unseen = grounds.flatMap(([, ground]) => ground.unseen).find((each) => !own.includes(each.device))
   if (unseen === undefined) return
   throw new RefusedError(

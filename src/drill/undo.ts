@@ -1,5 +1,4 @@
 /** Undoes a drill from its journal alone. Safe to repeat, and for two at once. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { ownerName } from '../sandbox/owner.js'
 import { audit } from './audit.js'
 import { forgetTrace } from './call-trace.js'
@@ -7,15 +6,15 @@ import { UndoError } from './errors.js'
 import type { Undone } from './faults/fault.js'
 import { FAULTS } from './faults/index.js'
 import { bootId, isNamespaceGone, isRunning, processesWith } from './host/processes.js'
+import { until } from './host/wait.js'
 import { activeDirectory, type JournalContent, readJournal, removeJournal, wasUndone } from './journal.js'
 import { type DrillPlan, drillMark } from './plan.js'
 import { aloneIn } from './undo-lock.js'
 
 /** How long a watchdog may take to undo before it is ended and the journal is undone without it. */
-const WATCHDOG_MS = 120_000
+const UNDOING = { milliseconds: 120_000, stepMs: 20 }
 /** How long the kernel may take to end what is killed. */
-const KILL_MS = 30_000
-const STEP_MS = 20
+const KILLING = { milliseconds: 30_000, stepMs: 20 }
 
 /** What an undo did. */
 export interface Outcome extends Undone {
@@ -145,9 +144,9 @@ async function endWatchdog(found: JournalContent): Promise<void> {
   }
   signal(found, 'SIGTERM')
   const isGone = () => watchdogState(found) !== 'there'
-  if (!(await until(isGone, WATCHDOG_MS))) {
+  if (!(await until(isGone, UNDOING))) {
     signal(found, 'SIGKILL')
-    await until(isGone, KILL_MS) // where even that does not end it, only the undo can
+    await until(isGone, KILLING) // where even that does not end it, only the undo can
   }
   await endPrograms(found)
 }
@@ -160,22 +159,13 @@ async function endPrograms({ watchdog, plan }: JournalContent): Promise<void> {
   if (watchdog === undefined || plan === undefined) return
   const programs = () => processesWith(drillMark(plan)).filter((pid) => pid !== pidOf(watchdog))
   for (const pid of programs()) send(pid, 'SIGKILL')
-  if (await until(() => programs().length === 0, KILL_MS)) return
+  if (await until(() => programs().length === 0, KILLING)) return
   throw new UndoError(
     `a program of the drill cannot be ended, and may still change something: ${programs().join(', ')}`,
     {
       hint: 'once it has ended: lightning-chaos drill undo',
     },
   )
-}
-
-/** @returns whether it held in time */
-async function until(holds: () => boolean, milliseconds: number): Promise<boolean> {
-  for (let waited = 0; !holds(); waited += STEP_MS) {
-    if (waited >= milliseconds) return false
-    await sleep(STEP_MS)
-  }
-  return true
 }
 
 function pidOf(watchdog: string): number {

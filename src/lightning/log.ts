@@ -232,8 +232,8 @@ export class Log {
 
   /**
    * Makes what was read durable and the log ready for writing: what is behind the last commit is cut off, that commit is written
-   * once more in its place, and the directory is synced; the one above it where there is nothing in the log yet. A process that died, or a sync that failed, may have left them
-   * in memory only, on pages that the kernel already calls clean.
+   * once more in its place, and the directory is synced; the one above it where there is nothing in the log yet. A process
+   * that died, or a sync that failed, may have left them in memory only, on pages that the kernel already calls clean.
    * @throws LightningError where that is refused; the log then can be read, but not written
    */
   repair(): void {

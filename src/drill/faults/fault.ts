@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { HostError } from '../../errors.js'
 import { formatSize } from '../../scenario/size.js'
 import { RefusedError } from '../errors.js'
+import { type Capability, hasCapability } from '../host/capabilities.js'
 import { mounts } from '../host/mounts.js'
 import { placeOf } from '../host/place.js'
 import type { Saved } from '../journal.js'
@@ -63,25 +64,10 @@ export interface Fault<S extends Saved = Saved> {
   observe?(plan: DrillPlan): Observation | undefined
 }
 
-/** capabilities(7): their bits. */
-const CAPABILITIES = {
-  CAP_FSETID: 4n,
-  CAP_LINUX_IMMUTABLE: 9n,
-  CAP_SYS_ADMIN: 21n,
-  CAP_SYS_RESOURCE: 24n,
-} as const
-
-type Capability = keyof typeof CAPABILITIES
-
-export function hasCapability(name: Capability): boolean {
-  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0'
-  return ((BigInt(`0x${effective}`) >> CAPABILITIES[name]) & 1n) === 1n
-}
-
 /** @throws HostError where we do not have it: what cannot be done could not be undone */
 export function needCapability(name: Capability, fault: FaultName): void {
   if (hasCapability(name)) return
-  throw new HostError(`drill ${fault} needs ${name}`, { hint: 'call it as root, by sudo' })
+  throw new HostError(`drill ${fault} needs CAP_${name.toUpperCase()}`, { hint: 'call it as root, by sudo' })
 }
 
 /** @throws RefusedError where something is mounted below the place, which a mount over it would hide */

@@ -37,7 +37,7 @@ export const immutable: Fault<Entry> = {
   capabilities: ['linux_immutable', 'fowner', 'dac_read_search'],
   foresee(plan) {
     const { path, type } = placeOf(plan)
-    needCapability('CAP_LINUX_IMMUTABLE', 'immutable')
+    needCapability('linux_immutable', 'immutable')
     const root = openPlace(path)
     try {
       const [answer] = immutability('get', [root])

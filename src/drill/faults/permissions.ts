@@ -2,6 +2,7 @@
 import { chmodSync, closeSync } from 'node:fs'
 import { setImmediate as breathe } from 'node:timers/promises'
 import { HostError } from '../../errors.js'
+import { hasCapability } from '../host/capabilities.js'
 import {
   Descent,
   type FileId,
@@ -21,7 +22,7 @@ import {
 import { placeOf, withPlace } from '../host/place.js'
 import { bootId } from '../host/processes.js'
 import type { DrillPlan } from '../plan.js'
-import { type Fault, hasCapability, Told } from './fault.js'
+import { type Fault, Told } from './fault.js'
 
 const WRITE_BITS = 0o222
 const SET_GROUP_ID = 0o2000
@@ -156,7 +157,7 @@ export const permissions: Fault<Entry> = {
  * @throws HostError
  */
 function checkGroup(plan: DrillPlan, path: Buffer, mode: number, gid: number): void {
-  if ((mode & SET_GROUP_ID) === 0 || (mode & WRITE_BITS) === 0 || hasCapability('CAP_FSETID')) return
+  if ((mode & SET_GROUP_ID) === 0 || (mode & WRITE_BITS) === 0 || hasCapability('fsetid')) return
   if (gid === process.getegid?.() || process.getgroups?.().includes(gid)) return
   throw new HostError(
     `${showEntry(plan, path)} has the set-group-ID bit of group ${gid}, which you are not in: it could not be given back`,

@@ -1,8 +1,8 @@
 /** Faults of running processes: stopped, killed. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { HostError, UsageError } from '../../errors.js'
 import { RefusedError } from '../errors.js'
 import { bootId, isRunning, lineage, type ProcessId, processState, stateOf } from '../host/processes.js'
+import { until } from '../host/wait.js'
 import type { DrillPlan, PlannedProcess } from '../plan.js'
 import { type Fault, Told } from './fault.js'
 
@@ -10,8 +10,8 @@ import { type Fault, Told } from './fault.js'
 const STOPPED = 'T'
 /** The process above all threads of the kernel. */
 const KTHREADD = 2
-const SIGNAL_MS = 5000
-const SIGNAL_STEP_MS = 5
+/** A signal takes its time to arrive. Where it does not, that is seen by whoever looks. */
+const ARRIVAL = { milliseconds: 5000, stepMs: 5 }
 
 export const pause: Fault<PlannedProcess> = {
   title: 'Processes that are stopped',
@@ -31,7 +31,7 @@ export const pause: Fault<PlannedProcess> = {
   },
   async inject(_plan, saved) {
     for (const each of saved) signal(each, 'SIGSTOP')
-    await until(() => saved.every((each) => stateOf(each) === STOPPED || !isRunning(each)))
+    await until(() => saved.every((each) => stateOf(each) === STOPPED || !isRunning(each)), ARRIVAL)
     const stopped = saved.filter((each) => stateOf(each) === STOPPED)
     const not = saved.filter((each) => isRunning(each) && !stopped.includes(each))
     const yet = not.length === 0 ? '' : `; not yet: ${named(not)}, which waits for a disk or is traced`
@@ -49,7 +49,7 @@ export const pause: Fault<PlannedProcess> = {
       // whatever its state: the stop may have yet to arrive, and this takes it back (signal(7))
       if (!signal(each, 'SIGCONT')) left.add(`${named([each])} has ended`)
     }
-    await until(() => saved.every((each) => stateOf(each) !== STOPPED))
+    await until(() => saved.every((each) => stateOf(each) !== STOPPED), ARRIVAL)
     const failed = saved
       .filter((each) => stateOf(each) === STOPPED)
       .map((each) => `${named([each])} is still stopped`)
@@ -80,7 +80,7 @@ export const kill: Fault<PlannedProcess> = {
   },
   async inject(_plan, saved) {
     for (const each of saved) signal(each, 'SIGKILL')
-    await until(() => !saved.some(isRunning))
+    await until(() => !saved.some(isRunning), ARRIVAL)
     return { detail: `killed: ${named(saved)}` }
   },
   async undo() {
@@ -131,11 +131,6 @@ function signal(process_: ProcessId, what: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'): b
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
     return false // it has just ended
   }
-}
-
-/** A signal takes its time to arrive. Where it does not, that is seen by whoever looks. */
-async function until(holds: () => boolean): Promise<void> {
-  for (let waited = 0; !holds() && waited < SIGNAL_MS; waited += SIGNAL_STEP_MS) await sleep(SIGNAL_STEP_MS)
 }
 
 export function named(processes: readonly PlannedProcess[]): string {

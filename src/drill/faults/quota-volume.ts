@@ -2,27 +2,19 @@
  * A small volume in the place of a directory, with a copy of what is in it, for a service that is stopped and started around
  * that: so a disk that others need is not filled. What the service writes there is thrown away in the end.
  */
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmdirSync,
-  rmSync,
-  statfsSync,
-} from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, rmdirSync, rmSync, statfsSync } from 'node:fs'
 import path from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { UsageError } from '../../errors.js'
 import { CommandError, command, pipe } from '../../sandbox/command.js'
 import { formatSize } from '../../scenario/size.js'
 import { RefusedError } from '../errors.js'
 import { call, callInTime } from '../host/call.js'
 import { isGone, openPlace, procPath, walk } from '../host/files.js'
+import { textOf } from '../host/kernel.js'
 import { type Mount, mounts } from '../host/mounts.js'
 import { placeOf, withPlace } from '../host/place.js'
 import { bootId, isRunning, type ProcessState, processState, usersOf, usersOn } from '../host/processes.js'
+import { until } from '../host/wait.js'
 import { existingPart } from '../journal.js'
 import { DRILL_VARIABLE, type DrillPlan, type SmallVolume } from '../plan.js'
 import { checkNothingMountedBelow, type Fault, needCapability, type Undone } from './fault.js'
@@ -37,11 +29,10 @@ const MOST_OF_ROOM = 0.8
 const BYTES_PER_INODE = 4096
 /** Longest that an undo waits for the start, which is the last that it does. */
 const LAST_START_MS = 30_000
-/** Longest that a service takes after its command, until it has closed its files, or opened them. */
-const SETTLE_MS = 5000
-/** Longest that the kernel takes to let go of a loop device. */
-const GONE_MS = 1000
-const STEP_MS = 100
+/** For a service, after its command, until it has closed its files, or opened them. */
+const SETTLING = { milliseconds: 5000, stepMs: 100 }
+/** For the kernel, until it has let go of a loop device. */
+const LETTING_GO = { milliseconds: 1000, stepMs: 100 }
 /** Of the service, which lives on: it is none of the programs that an undo has to end. */
 const WITHOUT_MARK = { [DRILL_VARIABLE]: undefined }
 
@@ -56,7 +47,7 @@ export const quotaVolume: Fault<Saved> = {
   foresee(plan) {
     const { path: at } = placeOf(plan)
     const { size, stop, start, directory } = volumeOf(plan)
-    needCapability('CAP_SYS_ADMIN', 'quota-volume')
+    needCapability('sys_admin', 'quota-volume')
     checkNothingMountedBelow(plan)
     const needed = bytesIn(at)
     if (size < LEAST || needed > size * (1 - OVERHEAD)) {
@@ -118,7 +109,7 @@ export const quotaVolume: Fault<Saved> = {
       () =>
         withPlace(plan, (fd) => command('mount', '-n', '--no-canonicalize', '--bind', volume, procPath(fd))),
       () => callInTime(start, WITHOUT_MARK, abort),
-      () => until(() => serviceOn(plan).length > 0, SETTLE_MS, abort),
+      () => until(() => serviceOn(plan).length > 0, { ...SETTLING, abort }),
     ]
     for (const step of steps) if (!abort.aborted) await step()
     return { detail: abort.aborted ? 'not as a whole: it is to be undone already' : inWords(plan) }
@@ -140,7 +131,7 @@ export const quotaVolume: Fault<Saved> = {
     const users = () => (own === undefined ? [] : usersOn(own))
     if (cover() !== undefined) {
       await stopService(plan)
-      await until(() => users().length === 0, SETTLE_MS)
+      await until(() => users().length === 0, SETTLING)
     }
     const holders = users()
     for (let found = cover(); found !== undefined; found = cover()) await unmount(found.point)
@@ -293,7 +284,7 @@ function removeEmpty(directory: string): void {
 
 /** What stays of a volume that is mounted nowhere any more, as its loop device shows. */
 async function stillHeld(own: Mount, image: string, users: readonly ProcessState[]): Promise<string[]> {
-  if (await until(() => !isOn(own.source, image), GONE_MS)) return []
+  if (await until(() => !isOn(own.source, image), LETTING_GO)) return []
   const holders = users.filter(isRunning)
   const who = holders.length === 0 ? 'somebody' : named(holders)
   return [`the volume (${own.source}), whose room stays taken as long as ${who} is in it`]
@@ -301,11 +292,8 @@ async function stillHeld(own: Mount, image: string, users: readonly ProcessState
 
 /** Whether a loop device still has that file: losetup(8). */
 function isOn(device: string, image: string): boolean {
-  try {
-    return readFileSync(`/sys/block/${path.basename(device)}/loop/backing_file`, 'utf8').startsWith(image)
-  } catch {
-    return false // it has let go of it, at this very moment perhaps
-  }
+  const held = textOf(`/sys/block/${path.basename(device)}/loop/backing_file`)
+  return held?.startsWith(image) ?? false
 }
 
 /** With the mark, by which it is ended before an undo without its watchdog: it may stop nothing after that. */
@@ -322,17 +310,9 @@ async function stopSomebody(plan: DrillPlan, abort: AbortSignal): Promise<void> 
     const still = usersOf(at)
     return users.length === 0 || users.some(({ pid }) => still.every((each) => each.pid !== pid))
   }
-  if ((await until(isStopped, SETTLE_MS, abort)) || abort.aborted) return
+  if ((await until(isStopped, { ...SETTLING, abort })) || abort.aborted) return
   throw new RefusedError(
     `'${volumeOf(plan).stop.join(' ')}' stops nothing: ${named(users)} still has something open in ${at}`,
     { hint: 'give a command that ends the service, and let nobody else be in that directory' },
   )
-}
-
-/** @returns whether it held in time */
-async function until(holds: () => boolean, milliseconds: number, abort?: AbortSignal): Promise<boolean> {
-  for (const deadline = performance.now() + milliseconds; !holds(); await sleep(STEP_MS)) {
-    if (abort?.aborted || performance.now() > deadline) return false
-  }
-  return true
 }

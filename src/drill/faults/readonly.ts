@@ -7,7 +7,7 @@ import path from 'node:path'
 import { CommandError, command } from '../../sandbox/command.js'
 import { RefusedError } from '../errors.js'
 import { openPlace, procPath } from '../host/files.js'
-import { type Mount, mountOf, mounts, rootOf } from '../host/mounts.js'
+import { isWithin, type Mount, mountOf, mounts, mountsOf, rootOf } from '../host/mounts.js'
 import { placeOf, withPlace } from '../host/place.js'
 import { bootId, mountNamespaces, processState } from '../host/processes.js'
 import type { DrillPlan } from '../plan.js'
@@ -29,7 +29,7 @@ export const readonly: Fault<Covered> = {
   capabilities: ['sys_admin', 'dac_read_search', 'sys_ptrace'],
   foresee(plan) {
     const { path: place } = placeOf(plan)
-    needCapability('CAP_SYS_ADMIN', 'readonly')
+    needCapability('sys_admin', 'readonly')
     checkNothingMountedBelow(plan)
     checkNamespaces(plan)
     return {
@@ -135,25 +135,13 @@ function copies({ device, root }: Mount, { namespaces }: Covered): string[] {
     if (namespaces.includes(namespace)) return []
     const name = processState(pid)?.name
     const copy = mountsOf(pid).find(
-      (each) => each.device === device && isIn(each.root, root) && each.options.includes('ro'),
+      (each) => each.device === device && isWithin(each.root, root) && each.options.includes('ro'),
     )
     if (copy === undefined || name === undefined) return []
     return [
       `${name} (${pid}) was started meanwhile in a container, and has ${copy.point} read-only until it is started again`,
     ]
   })
-}
-
-function isIn(directory: string, above: string): boolean {
-  return directory === above || directory.startsWith(`${above}/`)
-}
-
-function mountsOf(pid: number): Mount[] {
-  try {
-    return mounts(pid)
-  } catch {
-    return [] // it has ended
-  }
 }
 
 async function unmount(plan: DrillPlan): Promise<void> {

@@ -108,7 +108,7 @@ export const slow: Fault<Saved> = {
     else if (!isLimitedBy(throttle, throttle.off))
       left.add(`${throttle.directory}: somebody changed its limits meanwhile`)
     for (const each of membersIn(saved)) {
-      const isThere = isRunning(each) && diskGroupOf(groupText(each.pid) ?? '')?.directory === each.to
+      const isThere = isRunning(each) && groupIfAny(each)?.directory === each.to
       if (isThere && !move(each.pid, each.from)) left.add(`${named([each])}: its group ${each.from} is gone`)
     }
     if (throttle.version === 1) await removeGroup(throttle.directory)
@@ -166,8 +166,14 @@ function diskUnder(plan: DrillPlan): string {
   })
 }
 
-function groupOf({ pid }: PlannedProcess): Cgroup {
-  const group = diskGroupOf(groupText(pid) ?? '')
+/** @returns undefined where it has ended, or no group has to do with disks */
+function groupIfAny({ pid }: PlannedProcess): Cgroup | undefined {
+  return diskGroupOf(groupText(pid) ?? '')
+}
+
+/** @throws HostError */
+function groupOf(process_: PlannedProcess): Cgroup {
+  const group = groupIfAny(process_)
   if (group !== undefined) return group
   throw new HostError('no control group of this host has to do with disks', {
     hint: 'mount cgroup2, or the controller blkio of cgroup v1',

@@ -18,7 +18,7 @@ export const stall: Fault<Frozen> = {
   capabilities: ['sys_admin', 'dac_read_search'],
   foresee(plan) {
     const { mountPoint, type } = placeOf(plan)
-    needCapability('CAP_SYS_ADMIN', 'stall')
+    needCapability('sys_admin', 'stall')
     return {
       does: [
         `freezes ${mountPoint} (${type}): every write to it waits, and whoever waits cannot be killed (fsfreeze --freeze)`,

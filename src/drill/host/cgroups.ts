@@ -1,7 +1,9 @@
 /** Control groups, as far as they throttle what processes read from and write to a disk: cgroups(7). */
 import { existsSync, readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { textOf } from './kernel.js'
 import { type Mount, mounts } from './mounts.js'
+import { threadsOf } from './processes.js'
 
 export interface Cgroup {
   readonly version: 1 | 2
@@ -35,11 +37,7 @@ function below({ root, point }: Mount, group: string): string {
 
 /** @returns undefined where the process has ended */
 export function groupText(pid: number | string): string | undefined {
-  try {
-    return readFileSync(`/proc/${pid}/cgroup`, 'utf8')
-  } catch {
-    return undefined // it has ended
-  }
+  return textOf(`/proc/${pid}/cgroup`)
 }
 
 /** The lines of /proc/PID/task/TID/cgroup about disks, of all threads: with version 1 each may be elsewhere. */
@@ -48,14 +46,6 @@ export function threadGroups(pid: number): ReadonlySet<string> {
   return new Set(
     texts.flatMap((text) => text.split('\n').filter((line) => /^\d+:([^:]*,)?blkio[,:]/.test(line))),
   )
-}
-
-function threadsOf(pid: number): string[] {
-  try {
-    return readdirSync(`/proc/${pid}/task`)
-  } catch {
-    return [] // it has ended
-  }
 }
 
 /**

@@ -1,6 +1,7 @@
 /** What a file system itself stands on: a file on another one (loop), or directories of others (overlay). */
-import { readdirSync, readFileSync, realpathSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import path from 'node:path'
+import { namesOf, textOf } from './kernel.js'
 import { type Mount, mountOf, mounts } from './mounts.js'
 
 export interface Ground {
@@ -40,7 +41,7 @@ function layersOf({ type, superOptions }: Mount): string[] {
 function blockDeviceOf({ device, source }: Mount): string {
   if (!device.startsWith('0:') || !source.startsWith('/dev/')) return device
   try {
-    return textOf(`/sys/class/block/${path.basename(realpathSync(source))}/dev`) ?? device
+    return lineOf(`/sys/class/block/${path.basename(realpathSync(source))}/dev`) ?? device
   } catch {
     return device // it has no such name here
   }
@@ -50,24 +51,13 @@ function blockDeviceOf({ device, source }: Mount): string {
 function filesUnder(device: string): string[] {
   // by its link, from which '..' is the disk that a partition is on
   const entry = `/sys/dev/block/${device}`
-  const slaves = list(`${entry}/slaves`).flatMap((name) => textOf(`${entry}/slaves/${name}/dev`) ?? [])
-  const disk = textOf(`${entry}/partition`) === undefined ? [] : [textOf(`${entry}/../dev`) ?? '']
-  const file = textOf(`${entry}/loop/backing_file`)
+  const slaves = namesOf(`${entry}/slaves`).flatMap((name) => lineOf(`${entry}/slaves/${name}/dev`) ?? [])
+  const disk = lineOf(`${entry}/partition`) === undefined ? [] : [lineOf(`${entry}/../dev`) ?? '']
+  const file = lineOf(`${entry}/loop/backing_file`)
   return [...(file === undefined ? [] : [file]), ...[...slaves, ...disk].flatMap(filesUnder)]
 }
 
-function textOf(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8').trim()
-  } catch {
-    return undefined // it is no such device
-  }
-}
-
-function list(directory: string): string[] {
-  try {
-    return readdirSync(directory)
-  } catch {
-    return [] // it is no such device
-  }
+/** A file that holds one line. */
+function lineOf(file: string): string | undefined {
+  return textOf(file)?.trim()
 }

@@ -1,6 +1,7 @@
 /** What is mounted where: proc_pid_mountinfo(5). */
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
+import { textOf } from './kernel.js'
 
 export interface Mount {
   /** Unique while it is mounted, and used again later. */
@@ -19,9 +20,14 @@ export interface Mount {
   readonly superOptions: readonly string[]
 }
 
-/** Of a process, in the order in which they were mounted: a later one covers an earlier one at the same point. */
-export function mounts(pid: number | 'self' = 'self'): Mount[] {
-  return parseMounts(readFileSync(`/proc/${pid}/mountinfo`, 'utf8'))
+/** In the order in which they were mounted: a later one covers an earlier one at the same point. */
+export function mounts(): Mount[] {
+  return parseMounts(readFileSync('/proc/self/mountinfo', 'utf8'))
+}
+
+/** As another process has them; none where it has ended. */
+export function mountsOf(pid: number): Mount[] {
+  return parseMounts(textOf(`/proc/${pid}/mountinfo`) ?? '')
 }
 
 export function parseMounts(text: string): Mount[] {
@@ -48,13 +54,17 @@ export function parseMounts(text: string): Mount[] {
 
 /** The mount that an absolute path without links lies on. */
 export function mountOf(place: string, all: readonly Mount[] = mounts()): Mount | undefined {
-  const holds = ({ point }: Mount) => point === '/' || place === point || place.startsWith(`${point}/`)
   return all
-    .filter(holds)
+    .filter(({ point }) => isWithin(place, point))
     .reduce<Mount | undefined>(
       (best, each) => (best === undefined || each.point.length >= best.point.length ? each : best),
       undefined,
     )
+}
+
+/** Whether an absolute path is a directory, or lies below it. */
+export function isWithin(place: string, directory: string): boolean {
+  return place === directory || place.startsWith(directory === '/' ? '/' : `${directory}/`)
 }
 
 /** The directory of its file system that an absolute path without links is. */

@@ -1,6 +1,8 @@
 /** Other processes of the host, and this boot of it: proc(5). */
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs'
-import { type Mount, parseMounts } from './mounts.js'
+import { readFileSync, readlinkSync, statSync } from 'node:fs'
+import { capabilitiesIn } from './capabilities.js'
+import { namesOf, textOf } from './kernel.js'
+import { isWithin, type Mount, mountsOf } from './mounts.js'
 
 /** A process, told apart from a later one with the same number by when it started, in clock ticks since boot. */
 export interface ProcessId {
@@ -18,7 +20,7 @@ export interface ProcessState extends ProcessId {
 
 /** @returns undefined where there is no such process */
 export function processState(pid: number): ProcessState | undefined {
-  return parseStat(read(`/proc/${pid}/stat`))
+  return parseStat(textOf(`/proc/${pid}/stat`))
 }
 
 function parseStat(stat: string | undefined): ProcessState | undefined {
@@ -44,19 +46,23 @@ export function stateOf({ pid, start }: ProcessId): string | undefined {
   const now = processState(pid)
   if (now?.start !== start) return undefined
   if (!ENDED.includes(now.state)) return now.state
-  const threads = list(`/proc/${pid}/task`).flatMap(
-    (thread) => parseStat(read(`/proc/${pid}/task/${thread}/stat`)) ?? [],
+  const threads = threadsOf(pid).flatMap(
+    (thread) => parseStat(textOf(`/proc/${pid}/task/${thread}/stat`)) ?? [],
   )
   return threads.find(({ state }) => !ENDED.includes(state))?.state
 }
 
 const ENDED = ['Z', 'X']
 
+export function threadsOf(pid: number): string[] {
+  return namesOf(`/proc/${pid}/task`)
+}
+
 /** Processes that still run and have a variable in their environment: 'NAME=value'. */
 export function processesWith(variable: string): number[] {
   return pids().filter((pid) => {
     const state = processState(pid)
-    const has = () => (read(`/proc/${pid}/environ`) ?? '').split('\0').includes(variable)
+    const has = () => (textOf(`/proc/${pid}/environ`) ?? '').split('\0').includes(variable)
     return state !== undefined && isRunning(state) && has()
   })
 }
@@ -108,10 +114,10 @@ export function descendants(ancestors: ReadonlySet<number>): (ProcessId & { read
   })
 }
 
-/** By which a process passes over what a file system refuses to others, and their bits: capabilities(7). */
-const PASSING = { dac_override: 1n, dac_read_search: 2n, fowner: 3n, sys_resource: 24n } as const
+/** By which a process passes over what a file system refuses to others. */
+const PASSING = ['dac_override', 'dac_read_search', 'fowner', 'sys_resource'] as const
 
-type Passing = keyof typeof PASSING
+type Passing = (typeof PASSING)[number]
 
 export interface Credentials {
   readonly uid: number
@@ -123,22 +129,22 @@ export interface Credentials {
 
 /** What rights a process has on files: proc_pid_status(5), the last of the four numbers. */
 export function credentialsOf(pid: number): Credentials | undefined {
-  const status = read(`/proc/${pid}/status`)
+  const status = textOf(`/proc/${pid}/status`)
   if (status === undefined) return undefined
   const words = (name: string) =>
     (new RegExp(`^${name}:(.*)$`, 'm').exec(status)?.[1] ?? '').trim().split(/\s+/).filter(Boolean)
-  const effective = BigInt(`0x${words('CapEff')[0] ?? '0'}`)
+  const effective: readonly string[] = capabilitiesIn(status)
   return {
     uid: Number(words('Uid')[3]),
     gid: Number(words('Gid')[3]),
     groups: words('Groups').map(Number),
-    capabilities: (Object.keys(PASSING) as Passing[]).filter((name) => (effective >> PASSING[name]) & 1n),
+    capabilities: PASSING.filter((name) => effective.includes(name)),
   }
 }
 
 /** Other processes that have something open below a directory, as far as we may look. */
 export function usersOf(directory: string): ProcessState[] {
-  return others(() => (link) => isBelow(follow(link), directory))
+  return others(() => (link) => isWithin(follow(link), directory))
 }
 
 /**
@@ -149,9 +155,9 @@ export function usersOn({ device, point }: Mount): ProcessState[] {
   const dev = deviceOf(point)
   if (dev === undefined) return []
   return others((pid) => {
-    const own = parseMounts(read(`/proc/${pid}/mountinfo`) ?? '').filter((each) => each.device === device)
+    const own = mountsOf(pid).filter((each) => each.device === device)
     // what lies elsewhere may be on a disk that does not answer
-    const mayBeThere = (target: string) => own.some((each) => isBelow(target, each.point))
+    const mayBeThere = (target: string) => own.some((each) => isWithin(target, each.point))
     return (link) => mayBeThere(follow(link)) && deviceOf(link) === dev
   })
 }
@@ -160,39 +166,19 @@ export function usersOn({ device, point }: Mount): ProcessState[] {
 function others(isOfKind: (pid: number) => (link: string) => boolean): ProcessState[] {
   return pids().flatMap((pid) => {
     if (pid === process.pid) return []
-    const links = [`/proc/${pid}/cwd`, ...list(`/proc/${pid}/fd`).map((fd) => `/proc/${pid}/fd/${fd}`)]
+    const links = [`/proc/${pid}/cwd`, ...namesOf(`/proc/${pid}/fd`).map((fd) => `/proc/${pid}/fd/${fd}`)]
     const state = links.some(isOfKind(pid)) ? processState(pid) : undefined
     return state === undefined ? [] : [state]
   })
 }
 
-function isBelow(target: string, directory: string): boolean {
-  return target === directory || target.startsWith(directory === '/' ? '/' : `${directory}/`)
-}
-
 function pids(): number[] {
-  return list('/proc').map(Number).filter(Number.isInteger)
+  return namesOf('/proc').map(Number).filter(Number.isInteger)
 }
 
 /** A new one with every boot. */
 export function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
-}
-
-function read(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'latin1')
-  } catch {
-    return undefined // it has ended
-  }
-}
-
-function list(directory: string): string[] {
-  try {
-    return readdirSync(directory)
-  } catch {
-    return [] // it has ended, or is not ours to look at
-  }
 }
 
 function deviceOf(link: string): number | undefined {
