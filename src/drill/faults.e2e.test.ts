@@ -17,6 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import path from 'node:path'
+import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { OPEN_FILES, softLimit } from '../sandbox/process-limits.js'
@@ -33,6 +34,8 @@ import { drillMark } from './plan.js'
 const BLKIO = '/sys/fs/cgroup/blkio'
 const POLL = { timeout: 30_000, interval: 20 }
 /** Once it runs: where Python lies, nobody else may be able to read. */
+type Service = ChildProcess & { pid: number; nextLine(): Promise<string> }
+
 const AS_NOBODY = 'import os, resource, sys, time; os.setgroups([]); os.setgid(65534); os.setuid(65534)'
 
 describe.skipIf(NO_GROUND !== undefined)(`faults (${NO_GROUND ?? 'root'})`, () => {
@@ -55,17 +58,21 @@ describe.skipIf(NO_GROUND !== undefined)(`faults (${NO_GROUND ?? 'root'})`, () =
   const place = () => ['--path', ground.data]
 
   /** Starts a service, and waits until it says that it is there. */
-  async function serve(script: string): Promise<ChildProcess & { pid: number }> {
+  async function serve(script: string): Promise<Service> {
     const child = spawn('python3', ['-uc', `${AS_NOBODY}\n${script}`], {
       cwd: '/',
       stdio: ['pipe', 'pipe', 'inherit'],
     })
     services.push(child)
-    await Promise.race([
-      once(child.stdout, 'data'),
-      once(child, 'exit').then(() => Promise.reject(new Error('it ended'))),
-    ])
-    return child as typeof child & { pid: number }
+    // python writes a line and its end in two calls: one may be read without the other
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+    const nextLine = async () => {
+      const { value, done } = await lines.next()
+      if (done) throw new Error('it ended')
+      return value as string
+    }
+    await nextLine()
+    return Object.assign(child as typeof child & { pid: number }, { nextLine })
   }
   const idle = () => serve('print("there"); time.sleep(1000)')
 
@@ -147,8 +154,7 @@ while True:
 `)
       const said = async () => {
         service.stdin!.write('\n')
-        const [line] = await once(service.stdout!, 'data')
-        return String(line).trim()
+        return service.nextLine()
       }
       const running = drill('readonly', ...place(), '--for', '5s')
       await expect.poll(said, POLL).toBe('ok 30')
@@ -335,7 +341,7 @@ time.sleep(1000)
       const isSlow = disks.version === 1 ? /lightning-chaos-/ : /wbps=32768/
       await expect.poll(() => state(service.pid), POLL).toMatch(isSlow)
       service.stdin!.write('\n')
-      const child = Number(String((await once(service.stdout!, 'data'))[0]))
+      const child = Number(await service.nextLine())
       expect(state(child)).toMatch(isSlow)
       const { exitCode, stdout, stderr } = await running
       expect(exitCode, stdout + stderr).toBe(0)
@@ -953,7 +959,7 @@ time.sleep(1000)
     const running = drill('fd-limit', '--pid', String(service.pid), '--for', '3s')
     await expect.poll(soft, POLL).not.toBe('100')
     service.stdin!.write('\n')
-    await once(service.stdout!, 'data')
+    await service.nextLine()
     const { exitCode, stdout, stderr } = await running
     if (hasCapability('sys_resource')) {
       expect(exitCode, stdout + stderr).toBe(0)
@@ -970,16 +976,17 @@ time.sleep(1000)
   })
 
   test('fd-limit: a child that had that very limit before keeps it', async () => {
-    const service = await serve(`child = os.fork()
+    const service = await serve(`print("there")
 unused = os.open("/dev/null", os.O_RDONLY)
 os.close(unused)
-if child == 0: resource.setrlimit(resource.RLIMIT_NOFILE, (unused, 500))
-if child: print("there")
-if child: sys.stdin.readline(); print(child)
+resource.setrlimit(resource.RLIMIT_NOFILE, (unused, 500))
+child = os.fork()
+if child:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (500, 500))
+    print(child)
 time.sleep(1000)
 `)
-    service.stdin!.write('\n')
-    const child = Number(String((await once(service.stdout!, 'data'))[0]))
+    const child = Number(await service.nextLine())
     const before = softLimit(child, OPEN_FILES)
     const running = drill('fd-limit', '--pid', String(service.pid), '--for', '2s')
     await expect.poll(() => softLimit(service.pid, OPEN_FILES), POLL).toBe(before)
@@ -1011,7 +1018,7 @@ time.sleep(1000)
     const running = drill('fd-limit', '--pid', String(service.pid), '--for', '3s')
     await expect.poll(() => limits(service.pid), POLL).not.toBe(before)
     service.stdin!.write('\n')
-    const child = Number(String((await once(service.stdout!, 'data'))[0]))
+    const child = Number(await service.nextLine())
     expect(limits(child)).not.toBe(before)
     const { exitCode, stdout, stderr } = await running
     expect(exitCode, stdout + stderr).toBe(0)
