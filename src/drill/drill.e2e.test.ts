@@ -837,9 +837,10 @@ describe.skipIf(NO_GROUND !== undefined)(`drills (${NO_GROUND ?? 'root'})`, () =
     const failed = await cli(['drill', 'probe', `sh -c 'echo no; exit 2'`])
     expect([failed.exitCode, failed.stdout]).toEqual([1, expect.stringMatching(/^fails, .*: exit 2: no\n$/)])
     // what it leaves running, with its output open, is not waited for
-    const left = await cli(['drill', 'probe', `sh -c 'sleep 1000 & echo $!'`])
+    const file = path.join(ground.directory, 'left')
+    const left = await cli(['drill', 'probe', `sh -c 'sleep 1000 & echo $! > ${file}'`])
     expect(left.exitCode).toBe(0)
-    execFileSync('pkill', ['-x', '-f', 'sleep 1000'])
+    process.kill(Number(readFileSync(file, 'utf8')))
     const status = ['drill', 'status', '--check', '--state', ground.state]
     expect((await cli(status)).exitCode).toBe(0)
     const running = await start(drill('permissions', '--for', '60s'))

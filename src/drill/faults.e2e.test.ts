@@ -571,6 +571,26 @@ while True:
       expect([nobody.exitCode, goesOn.exitCode]).toEqual([1, 3])
     })
 
+    test('proves nothing to a service that does not see it', async () => {
+      const script = ['--mount', '--propagation', 'private', 'sh', '-c', 'echo there; exec sleep 1000']
+      const elsewhere = spawn('unshare', script, { stdio: ['ignore', 'pipe', 'inherit'] })
+      services.push(elsewhere)
+      await once(elsewhere.stdout, 'data')
+      const start = `nsenter --mount=/proc/${elsewhere.pid}/ns/mnt ${ground.service.start}`
+      const both = ['--stop-cmd', ground.service.stop, '--start-cmd', start]
+      const { exitCode, stdout, stderr } = await drill(
+        'quota-volume',
+        ...place(),
+        '--size',
+        '8MiB',
+        ...both,
+        '--for',
+        '1s',
+      )
+      expect(stdout, stderr).toMatch(/no evidence that the fault was there/)
+      expect(exitCode).toBe(1)
+    })
+
     test('starts a service that knows nothing of the drill', async () => {
       const file = path.join(ground.directory, 'environment')
       const start = `sh -c 'env > ${file}; exec ${ground.service.start}'`
