@@ -4,10 +4,10 @@ import { existsSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { OPEN_FILES, softLimit } from '../../sandbox/process-limits.js'
 import { cli } from '../../testing/cli.js'
-import { describeFault, POLL } from '../../testing/fault-drill.js'
+import { describeDrills, POLL } from '../../testing/drills.js'
 import { hasCapability } from '../host/capabilities.js'
 
-describeFault('fd-limit', ({ ground, drill, serve }) => {
+describeDrills('fd-limit', ({ ground, drill, serve }) => {
   test("the service's own calls fail, and the kernel's trace shows it", async () => {
     const { pid } = await serve(`print("there")
 while True:

@@ -4,9 +4,9 @@ import { once } from 'node:events'
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { describeFault, POLL } from '../../testing/fault-drill.js'
+import { describeDrills, POLL } from '../../testing/drills.js'
 
-describeFault('immutable', ({ ground, services, drill, place }) => {
+describeDrills('immutable', ({ ground, services, drill, place }) => {
   test('nobody changes anything, whatever its name, and what was so before stays so', async () => {
     const flags = () =>
       Object.entries(ground.snapshot())

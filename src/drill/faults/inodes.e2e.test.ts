@@ -5,9 +5,9 @@ import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { cli } from '../../testing/cli.js'
-import { describeFault, POLL } from '../../testing/fault-drill.js'
+import { describeDrills, POLL } from '../../testing/drills.js'
 
-describeFault('inodes', ({ ground, drill, place }) => {
+describeDrills('inodes', ({ ground, drill, place }) => {
   test('are used up, also those that others give back, and come back', async () => {
     const free = ground.free()
     const { exitCode, stdout, stderr } = await drill('inodes', ...place(), '--for', '1s', '--leave', '0')

@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { describeFault, POLL } from '../../testing/fault-drill.js'
+import { describeDrills, POLL } from '../../testing/drills.js'
 
-describeFault('kill', ({ ground, services, drill }) => {
+describeDrills('kill', ({ ground, services, drill }) => {
   /** Starts it again, and tells each pid. */
   const supervised = (times: number) => `import subprocess
 for _ in range(${times}):

@@ -3,10 +3,10 @@ import { readFileSync, renameSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { cli } from '../../testing/cli.js'
-import { describeFault, POLL } from '../../testing/fault-drill.js'
+import { describeDrills, POLL } from '../../testing/drills.js'
 import { mounts } from '../host/mounts.js'
 
-describeFault('moved', ({ ground, drill }) => {
+describeDrills('moved', ({ ground, drill }) => {
   test.each([
     ['readonly', [], 4],
     ['quota-volume', ['--size', '8MiB', '--stop-cmd', 'true', '--start-cmd', 'true'], 1],

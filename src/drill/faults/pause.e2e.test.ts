@@ -4,10 +4,10 @@ import { chownSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { cli, NOBODY } from '../../testing/cli.js'
-import { describeFault, POLL } from '../../testing/fault-drill.js'
+import { describeDrills, POLL } from '../../testing/drills.js'
 import { processState } from '../host/processes.js'
 
-describeFault('pause', ({ ground, services, drill, serve }) => {
+describeDrills('pause', ({ ground, services, drill, serve }) => {
   test('of a process that waits for a disk ends, also where the stop has yet to arrive', async () => {
     const { pid, stdin } = await serve(`print("there"); sys.stdin.readline()
 file = os.open("${ground.data}/wal/000001.log", os.O_WRONLY)

@@ -17,13 +17,13 @@ import {
 import path from 'node:path'
 import { afterEach, expect, test } from 'vitest'
 import { BIN, cli } from '../../testing/cli.js'
-import { describeFault, POLL } from '../../testing/fault-drill.js'
+import { describeDrills, POLL } from '../../testing/drills.js'
 import { mounts } from '../host/mounts.js'
 import { processesWith, processState } from '../host/processes.js'
 import { readJournal } from '../journal.js'
 import { drillMark } from '../plan.js'
 
-describeFault('quota-volume', ({ ground, services, drill, place }) => {
+describeDrills('quota-volume', ({ ground, services, drill, place }) => {
   const log = () => path.join(ground.directory, 'service.log')
   const says = (what: 'stop' | 'start') =>
     `sh -c 'echo ${what} >> ${log()}; grep CapBnd /proc/self/status >> ${log()}; exec ${ground.service[what]}'`

@@ -5,10 +5,10 @@ import { rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { cli } from '../../testing/cli.js'
-import { describeFault, POLL } from '../../testing/fault-drill.js'
+import { describeDrills, POLL } from '../../testing/drills.js'
 import { mounts } from '../host/mounts.js'
 
-describeFault('readonly', ({ ground, services, drill, place, serve }) => {
+describeDrills('readonly', ({ ground, services, drill, place, serve }) => {
   test('refuses new writers, lets old ones go on, and unmounts even where it is in use', async () => {
     // in the drill, it goes to the directory that is mounted, and stays there
     const service = await serve(`old = open("${ground.data}/main.db", "r+b")

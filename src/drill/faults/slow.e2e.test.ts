@@ -5,13 +5,13 @@ import path from 'node:path'
 import { expect, test } from 'vitest'
 import { cli } from '../../testing/cli.js'
 import { makeSlowGroup, putIntoDiskGroup } from '../../testing/disk-group.js'
-import { describeFault, POLL } from '../../testing/fault-drill.js'
+import { describeDrills, POLL } from '../../testing/drills.js'
 import { diskOf } from '../host/cgroups.js'
 import { mountOf, mounts } from '../host/mounts.js'
 
 const BLKIO = '/sys/fs/cgroup/blkio'
 
-describeFault('slow', ({ ground, drill, place, serve }) => {
+describeDrills('slow', ({ ground, drill, place, serve }) => {
   const slow = (...options: string[]) => drill('slow', ...place(), ...options)
 
   test('holds a service and its children up, and lets them go where they were', async () => {

@@ -6,12 +6,12 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { BIN, cli } from '../../testing/cli.js'
-import { describeFault, POLL } from '../../testing/fault-drill.js'
+import { describeDrills, POLL } from '../../testing/drills.js'
 import { processesWith } from '../host/processes.js'
 import { readJournal } from '../journal.js'
 import { drillMark } from '../plan.js'
 
-describeFault('stall', ({ ground, drill, place }) => {
+describeDrills('stall', ({ ground, drill, place }) => {
   test('what somebody else froze stays so', async () => {
     const calls = path.join(ground.directory, 'calls')
     writeFileSync(calls, '')

@@ -1,0 +1,120 @@
+/** What a drill is refused for, before anything is touched. */
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { expect, test } from 'vitest'
+import { cli } from '../testing/cli.js'
+import { prepareGround } from '../testing/drill-ground.js'
+import { describeDrills } from '../testing/drills.js'
+import { readJournal } from './journal.js'
+
+describeDrills('refused', ({ ground, expectAsBefore, argv, place, drill }) => {
+  const refused = async (argv: readonly string[], code: number, why: RegExp, env = {}) => {
+    const { exitCode, stderr, stdout } = await cli(argv, { env })
+    expect(stderr).toMatch(why)
+    expect(exitCode, stdout).toBe(code)
+    expectAsBefore()
+  }
+
+  test('when it is only asked for', async () => {
+    const { exitCode, stdout } = await drill('diskfull', ...place(), '--leave', '1MiB', '--dry-run')
+    expect(exitCode).toBe(0)
+    expect(stdout).toMatch(/takes [\d.]+ MiB of .*volume \(ext4\), [\d.]+ MiB free now, and leaves 1 MiB/)
+    expect(stdout).toMatch(/reserved for root/)
+    expect(stdout).toMatch(/nothing was done/)
+    expect(existsSync(ground.state)).toBe(false)
+  })
+
+  test('without a yes', async () => {
+    await refused(
+      argv('diskfull', ...place()).filter((word) => word !== '--yes'),
+      2,
+      /asks before it begins, and there is no terminal/,
+    )
+  })
+
+  test('in production', async () => {
+    await refused(argv('diskfull', ...place()), 3, /marked as one in production/, {
+      LIGHTNING_CHAOS_PRODUCTION: '1',
+    })
+  })
+
+  test('when the probe fails before it', async () => {
+    await refused(
+      argv('diskfull', ...place(), '--probe', 'false'),
+      3,
+      /'false' fails before the drill: exit 1/,
+    )
+  })
+
+  test('when the service could not write there anyway', async () => {
+    await refused(
+      argv('diskfull', ...place(), '--user', '4711'),
+      3,
+      /the service could not write there before the drill/,
+    )
+  })
+
+  test('when its limits are passed before', async () => {
+    const { exitCode, stderr } = await drill('diskfull', ...place(), '--abort-if', 'true')
+    expect([exitCode, stderr]).toEqual([
+      3,
+      expect.stringMatching(/'true' succeeded, before the drill already/),
+    ])
+  })
+
+  test('when it is a part of the system by another mount', async () => {
+    const etc = path.join(ground.directory, 'etc')
+    mkdirSync(etc)
+    execFileSync('mount', ['--bind', '/etc/alternatives', etc])
+    try {
+      const argv = ['drill', 'permissions', '--path', etc, '--dry-run', '--allow-root-filesystem']
+      const { exitCode, stderr } = await cli(argv)
+      expect([exitCode, stderr]).toEqual([3, expect.stringMatching(/is a part of the system/)])
+    } finally {
+      execFileSync('umount', [etc])
+    }
+  })
+
+  test('when something is mounted below it, which would be hidden', async () => {
+    const below = path.join(ground.data, 'wal')
+    execFileSync('mount', ['-t', 'tmpfs', 'none', below])
+    try {
+      const { exitCode, stderr } = await drill('readonly', ...place())
+      expect([exitCode, stderr]).toEqual([3, expect.stringMatching(/which readonly would hide/)])
+    } finally {
+      execFileSync('umount', [below])
+    }
+  })
+
+  test('when there is no such directory', async () => {
+    await refused(['drill', 'diskfull', '--path', '/nonexistent', '--yes'], 2, /ENOENT/)
+  })
+
+  test('when the journal may not be written, which is no matter of room', async () => {
+    mkdirSync(ground.state, { mode: 0o500 })
+    await refused(
+      argv('permissions', ...place()),
+      3,
+      /cannot be written: EACCES.*\nhint: nothing was touched; give/,
+    )
+  })
+
+  test('when there is no room for the journal', async () => {
+    const full = prepareGround(4)
+    try {
+      try {
+        for (;;) writeFileSync(path.join(full.mountPoint, 'ballast'), Buffer.alloc(4096), { flag: 'a' })
+      } catch {}
+      const elsewhere = ['--state', full.mountPoint]
+      await refused(
+        argv('permissions', ...place(), ...elsewhere),
+        3,
+        /the undo journal cannot be written: ENOSPC/,
+      )
+      expect(readJournal(full.mountPoint)).toBeUndefined()
+    } finally {
+      full.remove()
+    }
+  })
+})
