@@ -5,10 +5,10 @@ import path from 'node:path'
 import { expect, test } from 'vitest'
 import { cli } from '../testing/cli.js'
 import { prepareGround } from '../testing/drill-ground.js'
-import { describeDrills } from '../testing/drills.js'
+import { describeDrills, start } from '../testing/drills.js'
 import { readJournal } from './journal.js'
 
-describeDrills('refused', ({ ground, expectAsBefore, argv, place, drill }) => {
+describeDrills('refused', ({ ground, expectAsBefore, argv, place, drill, undo, serve }) => {
   const refused = async (argv: readonly string[], code: number, why: RegExp, env = {}) => {
     const { exitCode, stderr, stdout } = await cli(argv, { env })
     expect(stderr).toMatch(why)
@@ -116,5 +116,26 @@ describeDrills('refused', ({ ground, expectAsBefore, argv, place, drill }) => {
     } finally {
       full.remove()
     }
+  })
+
+  test('when another drill is at work there, with another state directory', async () => {
+    const other = ['--state', path.join(ground.directory, 'other')]
+    const running = await start(argv('diskfull', ...place(), '--leave', '8MiB', '--for', '60s'))
+    const second = await drill('permissions', ...place(), ...other)
+    expect([second.exitCode, second.stderr]).toEqual([
+      3,
+      expect.stringMatching(/another drill is at work on the file system of .*data/),
+    ])
+    await undo()
+    await running.end()
+    const { pid } = await serve('print("there"); time.sleep(1000)')
+    const paused = await start(argv('pause', '--pid', String(pid), '--for', '60s'))
+    const third = await drill('fd-limit', '--pid', String(pid), ...other)
+    expect([third.exitCode, third.stderr]).toEqual([
+      3,
+      expect.stringMatching(/another drill is at work on python3 \(\d+\)/),
+    ])
+    await undo()
+    await paused.end()
   })
 })

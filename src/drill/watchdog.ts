@@ -8,6 +8,7 @@ import { ChaosError } from '../errors.js'
 import { ownerName } from '../sandbox/owner.js'
 import { audit } from './audit.js'
 import { traceCalls } from './call-trace.js'
+import { claim } from './claim.js'
 import { UndoError, UntouchedError } from './errors.js'
 import type { Injected } from './faults/fault.js'
 import { FAULTS } from './faults/index.js'
@@ -53,6 +54,7 @@ lines.once('line', (first) => {
 async function drill({ plan, state }: WatchdogOrder): Promise<void> {
   const fault = FAULTS[plan.fault]
   openState(state)
+  const release = await claim(plan)
   const watchdog = ownerName()!
   const journal = Journal.begin(state, { plan, watchdog })
   const saved = await journal.save(fault.save(plan))
@@ -83,6 +85,7 @@ async function drill({ plan, state }: WatchdogOrder): Promise<void> {
   const { detail, left, failed } = (await undoJournal(state, known).catch((error) =>
     keep(state, known, error),
   ))!
+  release() // the next round may begin as soon as the tool is told
   if (broken !== undefined) throw broken
   tell({ is: 'undone', detail, left: [...left, ...held], failed })
 }
