@@ -175,7 +175,7 @@ async function doRounds(
     const mark = rounds === 1 ? '' : `round ${round + 1}: `
     let plan = confirmed
     try {
-      const service = round === 0 ? settings.service : await findService(spec, confirmed.place)
+      const service = round === 0 ? settings.service : await findAgain(spec, confirmed)
       if (round > 0) {
         plan = makePlan(spec, confirmed.place, service, settings.state)
         await checkAgain(plan, spec, settings.state)
@@ -215,6 +215,17 @@ async function doRounds(
     }
   }
   return { trials, target }
+}
+
+/** @throws RefusedError where the number that was named is another process's by now */
+async function findAgain(spec: DrillSpec, { place, processes }: DrillPlan): Promise<Service> {
+  const service = await findService(spec, place)
+  if (spec.pid !== undefined && service.processes[0]!.start !== processes[0]!.start) {
+    throw new RefusedError(`${spec.pid} is another process by now: ${service.processes[0]!.name}`, {
+      hint: 'a service that is started again within a drill has a unit: --service UNIT',
+    })
+  }
+  return service
 }
 
 /** What held when the first round was confirmed may not hold any more. @throws RefusedError, HostError */

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { expect, test } from 'vitest'
 import { describeDrills, POLL } from '../../testing/drills.js'
 
-describeDrills('kill', ({ ground, services, drill }) => {
+describeDrills('kill', ({ ground, services, drill, serve }) => {
   /** Starts it again, and tells each pid. */
   const supervised = (times: number) => `import subprocess
 for _ in range(${times}):
@@ -60,6 +60,38 @@ for _ in range(${times}):
       ...recover,
     )
     expect(stdout).toMatch(/no-recovery \(grace\): 0.5 s after the fault was undone/)
+    expect(exitCode).toBe(1)
+  })
+
+  test('of a number that is another process by the next round is refused', async () => {
+    const service = await serve('print("there"); time.sleep(1000)')
+    // takes the number as soon as it is free
+    const taker = `import os, time
+number = ${service.pid}
+while not os.path.exists("/proc/%d" % number):
+    with open("/proc/sys/kernel/ns_last_pid", "w") as last: last.write(str(number - 1))
+    child = os.fork()
+    if child == number: print(child, flush=True)
+    elif child: os.waitpid(child, 0)
+    if child == 0 and os.getpid() == number: os.setsid(); os.closerange(0, 3); time.sleep(1000)
+    if child == 0: os._exit(0)
+`
+    const script = path.join(ground.directory, 'taker.py')
+    writeFileSync(script, taker)
+    const options = [
+      '--pid',
+      String(service.pid),
+      '--rounds',
+      '2',
+      '--for',
+      '300ms',
+      '--probe',
+      `python3 ${script}`,
+    ]
+    const { exitCode, stdout, stderr } = await drill('kill', ...options)
+    // it would have ended in the second round
+    process.kill(service.pid, 'SIGKILL')
+    expect(stdout, stderr).toMatch(/not done: \d+ is another process by now: python3/)
     expect(exitCode).toBe(1)
   })
 })
