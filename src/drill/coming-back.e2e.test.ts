@@ -98,7 +98,8 @@ describeDrills('a drill comes back', ({ ground, expectAsBefore, argv, place, dri
     expect(exitCode, stderr).toBe(0)
     expect(stdout).toMatch(/undone: permissions/)
     const { code, output } = await running.end()
-    expect(code, output).toBe(0)
+    expect(code, output).toBe(1)
+    expect(output).toMatch(/ended early: told to by a signal/)
     expect(output).toMatch(/the audit log does not have it: /)
   })
 

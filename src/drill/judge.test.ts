@@ -37,6 +37,20 @@ function record(draft: Partial<RoundRecord> = {}): RoundRecord {
   }
 }
 
+test.each([
+  [
+    'somebody took it back',
+    { ending: { ...record().ending, gone: 'it was thawed already' } },
+    /thawed already/,
+  ],
+  ['it was undone before its time', { aborted: 'told to by a signal' }, /told to by a signal/],
+])('what had not its time is inconclusive, and no probe is blamed: %s', (_, draft, why) => {
+  const samples = [sample('during'), sample('after')]
+  const { verdict, reason } = judgeRound(record({ ...draft, ...expecting('fail'), samples }))
+  expect(verdict).toBe('inconclusive')
+  expect(reason).toMatch(why)
+})
+
 describe('evidence', () => {
   test('a write that worked, was refused, and works again', () => {
     expect(judgeRound(record())).toMatchObject({

@@ -47,6 +47,8 @@ export function judgeRound(record: RoundRecord): RoundVerdict {
   if (Object.values(evidence).every(({ probe }) => probe === 0)) {
     return judged('inconclusive', `no evidence that the fault was there: ${unseen(record)}`)
   }
+  if (record.ending.gone !== undefined)
+    return judged('inconclusive', `somebody took the fault back before its time: ${record.ending.gone}`)
   return judged('passed')
 }
 
@@ -106,7 +108,8 @@ function duringViolations(record: RoundRecord): Violation[] {
       )
     }
     // it might have failed in the time that it did not get
-    if (during === 'fail' && failed.length === 0 && own.length > 0 && record.aborted === undefined) {
+    const hadItsTime = record.aborted === undefined && record.ending.gone === undefined
+    if (during === 'fail' && failed.length === 0 && own.length > 0 && hadItsTime) {
       found.push(`passed ${own.length} of ${plural(own.length, 'time')}, and has to fail`)
     }
     if (other !== undefined) found.push(`failed with '${oneLine(other.error!)}', and has to say '${says}'`)

@@ -86,8 +86,10 @@ export function startWatchdog(plan: DrillPlan, state: string): Keeper {
         direct = news.direct
         killAfter(took + OVERTIME_MS)
         return undoing.resolve(why)
-      case 'undone':
-        return undone.resolve({ detail: news.detail, left: news.left, failed: news.failed, why, direct })
+      case 'undone': {
+        const { is: _, ...found } = news
+        return undone.resolve({ ...found, why, direct })
+      }
       case 'failed': {
         const options = news.hint === undefined ? {} : { hint: news.hint }
         return fail(

@@ -2,6 +2,9 @@
 import type { Undone } from './faults/fault.js'
 import type { DrillPlan } from './plan.js'
 
+/** Why a fault is undone that has had its time. */
+export const TIME_IS_UP = 'the time is up'
+
 /** The first line that a watchdog is told. After it, the end of its stdin means: undo. */
 export interface WatchdogOrder {
   readonly plan: DrillPlan

@@ -7,6 +7,7 @@ import { FAULTS } from './faults/index.js'
 import { type Limits, reasonToEnd } from './guard.js'
 import { processState } from './host/processes.js'
 import { type Keeper, startWatchdog } from './keeper.js'
+import { TIME_IS_UP } from './messages.js'
 import type { DrillPlan } from './plan.js'
 import type { Probe } from './probe/probe.js'
 import type { Expectation, Phase, RoundRecord, Sample } from './record.js'
@@ -97,6 +98,7 @@ export async function runRound(settings: RoundSettings): Promise<RoundRecord> {
       const observedAfter = fault.lasts ? undefined : observe()
       say(`undone: ${ending.detail}`)
       if (signal.aborted) aborted ??= 'stopped by the user'
+      if (ending.why !== TIME_IS_UP) aborted ??= ending.why
       const recovering = await asker.recovered()
       const workload = await attached?.end(recoverMs)
       return {

@@ -13,7 +13,7 @@ import { UndoError, UntouchedError } from './errors.js'
 import type { Injected } from './faults/fault.js'
 import { FAULTS } from './faults/index.js'
 import { Journal, type JournalContent, journaledDrill, openState } from './journal.js'
-import type { WatchdogNews, WatchdogOrder } from './messages.js'
+import { TIME_IS_UP, type WatchdogNews, type WatchdogOrder } from './messages.js'
 import type { DrillPlan } from './plan.js'
 import { forget, undoJournal } from './undo.js'
 
@@ -76,18 +76,20 @@ async function drill({ plan, state }: WatchdogOrder): Promise<void> {
     throw broken
   }
   const direct = (await trace?.end().catch(() => undefined)) ?? {}
-  const why = broken instanceof Error ? broken.message : String(stop.signal.reason ?? 'the time is up')
+  const why = broken instanceof Error ? broken.message : String(stop.signal.reason ?? TIME_IS_UP)
   tell({ is: 'undoing', why, direct })
   const held: string[] = []
   await injected?.release?.().catch((error: Error) => held.push(`what the watchdog held: ${error.message}`))
   // by what is known here: the journal may be gone, or not be ours any more
   const known = { plan, watchdog, saved, armed: true, damage: [] }
-  const { detail, left, failed } = (await undoJournal(state, known).catch((error) =>
-    keep(state, known, error),
-  ))!
+  const {
+    plan: _,
+    unlogged,
+    ...undone
+  } = (await undoJournal(state, known).catch((error) => keep(state, known, error)))!
   release() // the next round may begin as soon as the tool is told
   if (broken !== undefined) throw broken
-  tell({ is: 'undone', detail, left: [...left, ...held], failed })
+  tell({ is: 'undone', ...undone, left: [...undone.left, ...held] })
 }
 
 /** What could not be undone is left to `drill undo`, which has to find it. */

@@ -37,6 +37,8 @@ export interface Undone {
   readonly left: readonly string[]
   /** What could not be put back, and is still to be. */
   readonly failed: readonly string[]
+  /** Set where nothing of the fault was there any more: somebody had taken it back. What was there instead, in words. */
+  readonly gone?: string
 }
 
 /**

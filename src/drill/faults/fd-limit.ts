@@ -63,6 +63,8 @@ export const fdLimit: Fault<Limited> = {
     if (plan.bootId !== bootId()) return { detail: 'processes do not outlive a boot', left: [], failed: [] }
     const left = new Told()
     const failed = new Told()
+    const running = saved.filter(isRunning)
+    const isRaised = running.length > 0 && running.every((each) => limitOf(each) !== each.to)
     let raised = 0
     const raise = async (each: ProcessId, from: string) => {
       const why = await whyNotRaised(each, from)
@@ -90,6 +92,7 @@ export const fdLimit: Fault<Limited> = {
       detail: `the limits of ${raised} processes raised again`,
       left: left.lines,
       failed: failed.lines,
+      ...(isRaised ? { gone: `the limit of ${named(running)} is not what was set` } : {}),
     }
   },
   observe(plan) {

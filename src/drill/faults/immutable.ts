@@ -126,6 +126,7 @@ export const immutable: Fault<Entry> = {
       detail: `the immutable attribute of ${restored} files and directories taken away`,
       left: left.lines,
       failed: failed.lines,
+      ...(restored + failed.lines.length === 0 ? { gone: 'nothing was immutable any more' } : {}),
     }
   },
 }

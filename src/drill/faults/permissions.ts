@@ -148,6 +148,7 @@ export const permissions: Fault<Entry> = {
       detail: `the modes of ${restored} files and directories put back`,
       left: [...left.lines, ...meanwhile.lines],
       failed: failed.lines,
+      ...(restored + failed.lines.length === 0 ? { gone: 'nothing had the mode that it was given' } : {}),
     }
   },
 }

@@ -45,6 +45,8 @@ export const pause: Fault<PlannedProcess> = {
   async undo(plan, saved) {
     if (plan.bootId !== bootId()) return { detail: 'processes do not outlive a boot', left: [], failed: [] }
     const left = new Told()
+    const running = saved.filter(isRunning)
+    const goesOn = running.length > 0 && running.every((each) => stateOf(each) !== STOPPED)
     for (const each of saved) {
       // whatever its state: the stop may have yet to arrive, and this takes it back (signal(7))
       if (!signal(each, 'SIGCONT')) left.add(`${named([each])} has ended`)
@@ -53,7 +55,12 @@ export const pause: Fault<PlannedProcess> = {
     const failed = saved
       .filter((each) => stateOf(each) === STOPPED)
       .map((each) => `${named([each])} is still stopped`)
-    return { detail: `goes on: ${named(saved.filter(isRunning)) || 'nothing'}`, left: left.lines, failed }
+    return {
+      detail: `goes on: ${named(saved.filter(isRunning)) || 'nothing'}`,
+      left: left.lines,
+      failed,
+      ...(goesOn ? { gone: `${named(running)} went on already` } : {}),
+    }
   },
   observe(plan) {
     const stopped = plan.processes.find((each) => stateOf(each) === STOPPED)

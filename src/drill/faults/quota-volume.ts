@@ -14,6 +14,7 @@ import { textOf } from '../host/kernel.js'
 import { type Mount, mounts } from '../host/mounts.js'
 import { placeOf, withPlace } from '../host/place.js'
 import { bootId, isRunning, type ProcessState, processState, usersOf, usersOn } from '../host/processes.js'
+import { unmount } from '../host/unmount.js'
 import { until } from '../host/wait.js'
 import { existingPart } from '../journal.js'
 import { DRILL_VARIABLE, type DrillPlan, type SmallVolume } from '../plan.js'
@@ -129,15 +130,16 @@ export const quotaVolume: Fault<Saved> = {
     // wherever that is by now: a directory above it may have got another name
     const cover = () => mounts().find(({ point, device }) => device === own?.device && point !== volume)
     const users = () => (own === undefined ? [] : usersOn(own))
-    if (cover() !== undefined) {
+    const isCovered = cover() !== undefined
+    if (isCovered) {
       await stopService(plan)
       await until(() => users().length === 0, SETTLING)
     }
     const holders = users()
-    for (let found = cover(); found !== undefined; found = cover()) await unmount(found.point)
+    for (let found = cover(); found !== undefined; found = cover()) await unmount(found)
     const still = stillCovered(plan)
     if (still !== undefined) return still
-    if (own !== undefined) await unmount(volume)
+    if (own !== undefined) await unmount(own)
     const image = path.join(directory, 'image')
     rmSync(image, { force: true })
     removeEmpty(volume)
@@ -154,6 +156,7 @@ export const quotaVolume: Fault<Saved> = {
             ]),
       ],
       failed: [],
+      ...(isCovered ? {} : { gone: `the volume was not mounted over ${at} any more` }),
     }
   },
   observe(plan) {
@@ -253,24 +256,6 @@ async function copy(from: string, to: string): Promise<void> {
   } catch (error) {
     // 1: something was changed while it was copied
     if (!(error instanceof CommandError) || error.status !== 1) throw error
-  }
-}
-
-async function unmount(at: string): Promise<void> {
-  // somebody is still in it: nobody else gets there any more, and the kernel does the rest
-  if (!(await isUnmounted(at))) await isUnmounted(at, '--lazy')
-}
-
-/** @returns false where that needs `--lazy` */
-async function isUnmounted(at: string, ...how: readonly string[]): Promise<boolean> {
-  try {
-    await command('umount', '-n', ...how, at)
-    return true
-  } catch (error) {
-    if (!(error instanceof CommandError)) throw error
-    if (/not mounted|no mount point/.test(error.stderr)) return true // somebody else undid it, too
-    if (how.length > 0) throw error
-    return false
   }
 }
 

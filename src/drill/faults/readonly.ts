@@ -2,14 +2,14 @@
  * A directory that is read-only for whoever opens something in it from now on: a bind mount of it upon itself. To mount the
  * file system itself read-only is refused by the kernel while a writer is open.
  */
-import { closeSync, readlinkSync } from 'node:fs'
-import path from 'node:path'
-import { CommandError, command } from '../../sandbox/command.js'
+import { readlinkSync } from 'node:fs'
+import { command } from '../../sandbox/command.js'
 import { RefusedError } from '../errors.js'
-import { openPlace, procPath } from '../host/files.js'
+import { procPath } from '../host/files.js'
 import { isWithin, type Mount, mountOf, mounts, mountsOf, rootOf } from '../host/mounts.js'
 import { placeOf, withPlace } from '../host/place.js'
 import { bootId, mountNamespaces, processState } from '../host/processes.js'
+import { unmount } from '../host/unmount.js'
 import type { DrillPlan } from '../plan.js'
 import { checkNothingMountedBelow, type Fault, needCapability } from './fault.js'
 
@@ -37,9 +37,7 @@ export const readonly: Fault<Covered> = {
         `mounts ${place} upon itself, read-only (mount --bind, then remount,bind,ro)`,
         'a descriptor that is open keeps writing, and so does a process that has its working directory there',
       ],
-      undoes: [
-        `unmounts it; where that is in use, makes it writable first and then detaches it (umount --lazy)`,
-      ],
+      undoes: [`makes it writable, and then detaches it (umount --lazy)`],
     }
   },
   *save(plan) {
@@ -72,7 +70,10 @@ export const readonly: Fault<Covered> = {
     // under another name the mount would not be found, and be taken for gone
     await withPlace(plan, async () => {})
     const found = ours(plan, covered)
-    if (found === undefined) return undone('it is not mounted upon itself any more')
+    if (found === undefined) {
+      const gone = `${point} is not mounted upon itself any more`
+      return { ...undone(gone), gone }
+    }
     const { own, above, below } = found
     if (above !== undefined) {
       return undone('nothing was undone', `something else is mounted over ${point} by now: ${UNMOUNT_FIRST}`)
@@ -82,7 +83,9 @@ export const readonly: Fault<Covered> = {
       const why = `${below.point} was mounted below it meanwhile: ${UNMOUNT_FIRST}`
       return undone(`${point} may be written again, and is still mounted upon itself`, why)
     }
-    await unmount(plan)
+    // what others have open there goes on through it, and may write again
+    await remount(plan, 'rw')
+    await unmount(own)
     return { detail: `${point} unmounted again`, left: copies(own, covered), failed: [] }
   },
 }
@@ -144,34 +147,14 @@ function copies({ device, root }: Mount, { namespaces }: Covered): string[] {
   })
 }
 
-async function unmount(plan: DrillPlan): Promise<void> {
-  const { path: point } = placeOf(plan)
-  const parent = openPlace(path.dirname(point))
-  // by its parent: a descriptor of what is mounted would itself keep it in use
-  const target = `${procPath(parent)}/${path.basename(point)}`
-  try {
-    await command('umount', '-n', '--no-canonicalize', target)
-  } catch (error) {
-    if (!(error instanceof CommandError) || !/busy/.test(error.stderr)) throw error
-    // what others have open there goes on through it, and may write again
-    await remount(plan, 'rw')
-    await command('umount', '-n', '--no-canonicalize', '--lazy', target)
-  } finally {
-    closeSync(parent)
-  }
-}
-
 /** What is on top there, with what else holds for it (nosuid, nodev, noexec …), which a remount has to name again. */
 async function remount(plan: DrillPlan, mode: 'ro' | 'rw'): Promise<void> {
   const kept =
     mountsAt(plan)
       .at(-1)
       ?.options.filter((option) => MOUNT_FLAGS.includes(option)) ?? []
-  const top = openPlace(placeOf(plan).path)
-  try {
-    const options = ['remount', 'bind', mode, ...kept].join(',')
+  const options = ['remount', 'bind', mode, ...kept].join(',')
+  await withPlace(plan, async (top) => {
     await command('mount', '-n', '--no-canonicalize', '-o', options, 'none', procPath(top))
-  } finally {
-    closeSync(top)
-  }
+  })
 }

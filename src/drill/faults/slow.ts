@@ -97,13 +97,15 @@ export const slow: Fault<Saved> = {
   async undo(plan, saved) {
     const left = new Told()
     const throttle = saved.find((each) => each.kind === 'throttle')
-    const gone = { detail: 'the control group is gone', left: [], failed: [] }
-    if (plan.bootId !== bootId()) return gone
+    const gone = 'the control group is gone'
+    const undone = { detail: gone, left: [], failed: [] }
+    if (plan.bootId !== bootId()) return undone
     if (throttle === undefined) {
       const failed = ['the journal does not say any more which control group is throttled']
       return { detail: 'nothing was undone', left: [], failed }
     }
-    if (!isGroup(throttle.directory)) return gone
+    if (!isGroup(throttle.directory)) return { ...undone, gone }
+    const isFree = !isThrottled(throttle, membersIn(saved)[0])
     if (throttle.version === 1 || isLimitedBy(throttle, throttle.on)) write(throttle, throttle.off)
     else if (!isLimitedBy(throttle, throttle.off))
       left.add(`${throttle.directory}: somebody changed its limits meanwhile`)
@@ -112,8 +114,19 @@ export const slow: Fault<Saved> = {
       if (isThere && !move(each.pid, each.from)) left.add(`${named([each])}: its group ${each.from} is gone`)
     }
     if (throttle.version === 1) await removeGroup(throttle.directory)
-    return { detail: `${throttle.directory} is throttled no more`, left: left.lines, failed: [] }
+    return {
+      detail: `${throttle.directory} is throttled no more`,
+      left: left.lines,
+      failed: [],
+      ...(isFree ? { gone: 'somebody had changed the limits, or moved the service' } : {}),
+    }
   },
+}
+
+/** Whether the limits still hold for the service: with version 1, for its first process, as long as that runs. */
+function isThrottled(throttle: Throttle, first: Member | undefined): boolean {
+  if (throttle.version === 2) return isLimitedBy(throttle, throttle.on)
+  return first === undefined || !isRunning(first) || groupIfAny(first)?.directory === first.to
 }
 
 /**

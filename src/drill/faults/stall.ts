@@ -35,9 +35,10 @@ export const stall: Fault<Frozen> = {
     return { detail: `${placeOf(plan).mountPoint} is frozen` }
   },
   async undo(plan) {
-    // a boot thaws
-    if (plan.bootId === bootId()) await freeze(plan, '--unfreeze').catch(ignoreThawed)
-    return { detail: `${placeOf(plan).mountPoint} is thawed`, left: [], failed: [] }
+    const { mountPoint } = placeOf(plan)
+    const undone = { detail: `${mountPoint} is thawed`, left: [], failed: [] }
+    if (plan.bootId !== bootId()) return undone // a boot thaws
+    return (await thaw(plan)) ? undone : { ...undone, gone: `${mountPoint} was thawed already` }
   },
 }
 
@@ -60,7 +61,13 @@ function explain(plan: DrillPlan, error: unknown): never {
   throw error
 }
 
-/** The kernel's answer for a file system that is not frozen: EINVAL. */
-function ignoreThawed(error: unknown): void {
-  if (!(error instanceof CommandError) || !/Invalid argument/.test(error.stderr)) throw error
+/** @returns false where it is not frozen: EINVAL is the kernel's answer to that */
+async function thaw(plan: DrillPlan): Promise<boolean> {
+  try {
+    await freeze(plan, '--unfreeze')
+    return true
+  } catch (error) {
+    if (!(error instanceof CommandError) || !/Invalid argument/.test(error.stderr)) throw error
+    return false
+  }
 }

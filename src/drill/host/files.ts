@@ -202,7 +202,7 @@ function* below(directory: number, path: Buffer, level: number, within: Walk): G
 }
 
 /** The mount that a descriptor was opened through: proc_pid_fdinfo(5). A bind mount has the device of what is bound. */
-function mountId(fd: number): string | undefined {
+export function mountId(fd: number): string | undefined {
   return /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1]
 }
 
