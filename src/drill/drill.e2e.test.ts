@@ -1,5 +1,5 @@
 /** A drill from the command line to its verdict, its reports and what is kept of it. */
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { cli } from '../testing/cli.js'
@@ -96,6 +96,7 @@ describeDrills('drills', ({ ground, argv, place, drill, undo }) => {
     ['no file', ['--save', ''], /'--save <file>' argument '' is invalid/],
     ['a number that no user has', ['--user', '99999999999'], /--user 99999999999: /],
     ['a process and a unit', ['--pid', '1', '--service', 'x'], /cannot be used with/],
+    ['an expectation without a probe', ['--expect-during', 'pass'], /nothing is expected of a drill without/],
     ['a wrong URL', ['--abort-if', 'postgres://%@127.0.0.1'], /^error: --abort-if postgres/m],
   ])('%s is wrong usage: %j', async (_, options, why) => {
     const { exitCode, stderr } = await drill('diskfull', ...place(), ...options)
@@ -123,5 +124,22 @@ describeDrills('drills', ({ ground, argv, place, drill, undo }) => {
     await undo()
     await running.end()
     expect((await cli(status)).exitCode).toBe(0)
+  })
+
+  test('no round begins after one of which it is not sure that it is undone', async () => {
+    // root gives the directory a mode of its own meanwhile, which stays
+    const mode = `test $(stat -c %a ${ground.data}) != 555 || chmod 500 ${ground.data}`
+    const probe = ['--probe', `sh -c '${mode}'`, '--every', '100ms']
+    const { exitCode, stdout, stderr } = await drill(
+      'permissions',
+      ...place(),
+      ...probe,
+      ...['--for', '1s', '--rounds', '3', '--gate', '0%'],
+    )
+    chmodSync(ground.data, 0o755)
+    expect(stdout).toMatch(/it could not be verified that all is undone/)
+    expect(stdout).toMatch(/the run is not complete/)
+    expect(exitCode).toBe(1)
+    expect(stderr).not.toMatch(/round 2/)
   })
 })

@@ -36,6 +36,7 @@ const plan: DrillPlan = {
   user: 'u',
   madeAt: '2026-01-02T03:04:05.678Z',
   bootId: 'b',
+  mountNamespace: 'mnt:[1]',
 }
 const watchdog = '1.2.3'
 

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { hostname, userInfo } from 'node:os'
 import path from 'node:path'
-import { bootId } from './host/processes.js'
+import { bootId, mountNamespace } from './host/processes.js'
 import type { DrillPlan, Place, Rate, SmallVolume } from './plan.js'
 
 /** What of a plan is asked for. */
@@ -29,6 +29,7 @@ export function makePlan(
     user: process.env.SUDO_USER ?? userName(),
     madeAt: new Date().toISOString(),
     bootId: bootId(),
+    mountNamespace: mountNamespace(),
   }
 }
 

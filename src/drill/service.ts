@@ -3,6 +3,7 @@ import { closeSync, readFileSync } from 'node:fs'
 import { HostError, UsageError } from '../errors.js'
 import { CommandError, command } from '../sandbox/command.js'
 import { openPlace, statOf } from './host/files.js'
+import { textOf } from './host/kernel.js'
 import { type Credentials, credentialsOf, processState } from './host/processes.js'
 import type { Place, PlannedProcess } from './plan.js'
 
@@ -42,6 +43,10 @@ async function processesOf({ pid, service }: ServiceChoice): Promise<PlannedProc
 function running(pid: number): PlannedProcess {
   const state = processState(pid)
   if (state === undefined) throw new UsageError(`there is no process ${pid}`)
+  const leader = Number(/^Tgid:\s*(\d+)$/m.exec(textOf(`/proc/${pid}/status`) ?? '')?.[1] ?? pid)
+  if (leader !== pid) {
+    throw new UsageError(`${pid} is a thread of ${leader}`, { hint: `name the process: --pid ${leader}` })
+  }
   return { pid, start: state.start, name: state.name }
 }
 

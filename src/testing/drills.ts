@@ -43,6 +43,8 @@ export interface DrillBench {
   audit(): readonly Record<string, unknown>[]
   /** Starts a service of Python, as nobody, and waits until it has said one line. */
   serve(script: string): Promise<Service>
+  /** Starts a process in a mount namespace of its own, as a container is. */
+  contain(): Promise<ChildProcess>
 }
 
 export function describeDrills(name: string, tests: (bench: DrillBench) => void): void {
@@ -89,17 +91,26 @@ export function describeDrills(name: string, tests: (bench: DrillBench) => void)
         await service.nextLine()
         return service
       },
+      async contain() {
+        const script = ['--mount', '--propagation', 'private', 'sh', '-c', 'echo there; exec sleep 1000']
+        const child = spawn('unshare', script, { stdio: ['ignore', 'pipe', 'inherit'] })
+        services.push(child)
+        await once(child.stdout, 'data')
+        return child
+      },
     })
   })
 }
 
-/** Starts a drill, and waits until its fault is on. */
+/** Starts a drill, and waits until its fault is on. @param prefix of the command; it may not stay above it */
 export async function start(
   argv: readonly string[],
   env: Record<string, string> = {},
+  prefix: readonly string[] = [],
 ): Promise<RunningDrill> {
   const mark = `${process.pid}-${Math.random()}`
-  const child = spawn(process.execPath, [BIN, ...argv], {
+  const [program, ...args] = [...prefix, process.execPath, BIN, ...argv]
+  const child = spawn(program!, args, {
     detached: true,
     env: { ...process.env, [MARK]: mark, ...env },
   })

@@ -226,6 +226,9 @@ interface FaultOptions extends DrillOptions {
 function specOf(fault: FaultName, options: FaultOptions): DrillSpec {
   const { path, pid, service, user, steady, rounds, gate, abortIf, maxLoad, minFreeElsewhere } = options
   const { probe = [], expectDuring: during, expectError: says } = options
+  if (probe.length === 0 && (during !== 'any' || says !== undefined)) {
+    throw new UsageError('nothing is expected of a drill without probes', { hint: 'add one: --probe CMD' })
+  }
   return {
     ...{ fault, path, pid, service, user, steady, rounds, gate, abortIf, maxLoad, minFreeElsewhere },
     allowRootFilesystem: options.allowRootFilesystem ?? false,

@@ -85,7 +85,7 @@ export async function doDrill(spec: DrillSpec, options: DrillOptions, screen: Sc
         startedAt,
         durationMs: Math.round(performance.now() - began),
         gate: spec.gate,
-        complete: trials.length === spec.rounds && !signal.aborted,
+        complete: trials.length === spec.rounds && !signal.aborted && trials.every(isVerified),
         again: again(),
       },
       trials,
@@ -160,7 +160,7 @@ interface Rounds {
 
 /**
  * Each round has a plan of its own, with the processes that the service has by then; the first is the one that was
- * confirmed. A round that ended early is the last.
+ * confirmed. A round that ended early is the last, and so is one after which it is not sure that all is undone.
  */
 async function doRounds(
   spec: DrillSpec,
@@ -190,13 +190,12 @@ async function doRounds(
       })
       for (const line of timelineLines(record)) err.write(`${line}\n`)
       const trial = trialOf(record, again())
-      const isVerified = trial.verdict !== 'error'
-      const event = isVerified ? 'verified' : 'not-verified'
+      const event = isVerified(trial) ? 'verified' : 'not-verified'
       const unlogged = audit(settings.state, plan, event, trial.reason ?? trial.verdict)
       if (unlogged !== undefined) err.write(`the audit log does not have it: ${visible(unlogged)}\n`)
       trials.push(trial)
       target ??= record.workload?.target
-      if (record.aborted !== undefined) break
+      if (record.aborted !== undefined || !isVerified(trial)) break
     } catch (error) {
       // what was done so far is reported; before the first fault there is nothing to report
       if (round > 0 && settings.signal.aborted) break
@@ -215,6 +214,10 @@ async function doRounds(
     }
   }
   return { trials, target }
+}
+
+function isVerified({ verdict }: TrialResult): boolean {
+  return verdict !== 'error'
 }
 
 /** @throws RefusedError where the number that was named is another process's by now */

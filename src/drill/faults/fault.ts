@@ -2,10 +2,11 @@
 import { readFileSync } from 'node:fs'
 import { HostError } from '../../errors.js'
 import { formatSize } from '../../scenario/size.js'
-import { RefusedError } from '../errors.js'
+import { RefusedError, UndoError } from '../errors.js'
 import { type Capability, hasCapability } from '../host/capabilities.js'
 import { mounts } from '../host/mounts.js'
 import { placeOf } from '../host/place.js'
+import { mountNamespace, mountNamespaces } from '../host/processes.js'
 import type { Saved } from '../journal.js'
 import type { DrillPlan, FaultName } from '../plan.js'
 
@@ -80,6 +81,19 @@ export function checkNothingMountedBelow(plan: DrillPlan): void {
   throw new RefusedError(`${below.point} is a mount of its own, which ${plan.fault} would hide`, {
     hint: 'name that directory, or one without mounts below it',
   })
+}
+
+/**
+ * Whether what was mounted in another mount namespace went with that.
+ * @throws UndoError where it is still there, and what is mounted in it is not seen from here
+ */
+export function isElsewhere({ mountNamespace: begun }: DrillPlan): boolean {
+  if (begun === mountNamespace()) return false
+  const inside = mountNamespaces().get(begun)
+  if (inside === undefined) return true
+  throw new UndoError(
+    `it was begun in another mount namespace, that of process ${inside}: nsenter --mount --target ${inside} lightning-chaos drill undo`,
+  )
 }
 
 /** @throws HostError where a file system in memory would take more than half of what is left of that */

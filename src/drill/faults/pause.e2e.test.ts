@@ -74,4 +74,14 @@ time.sleep(1000)
     expect((await drill('pause')).stderr).toMatch(/pause needs a process/)
     expect((await drill('pause', '--pid', '999999999')).stderr).toMatch(/there is no process 999999999/)
   })
+
+  test('a thread is no process, and might be one of those that the drill runs in', async () => {
+    const service = await serve(`import threading
+print("there")
+threading.Thread(target=lambda: print(threading.get_native_id()) or time.sleep(1000)).start()
+`)
+    const thread = await service.nextLine()
+    const { exitCode, stderr } = await drill('pause', '--pid', thread)
+    expect([exitCode, stderr]).toEqual([2, expect.stringMatching(`name the process: --pid ${service.pid}`)])
+  })
 })

@@ -23,7 +23,7 @@ import { processesWith, processState } from '../host/processes.js'
 import { readJournal } from '../journal.js'
 import { drillMark } from '../plan.js'
 
-describeDrills('quota-volume', ({ ground, services, drill, place }) => {
+describeDrills('quota-volume', ({ ground, services, drill, place, contain }) => {
   const log = () => path.join(ground.directory, 'service.log')
   const says = (what: 'stop' | 'start') =>
     `sh -c 'echo ${what} >> ${log()}; grep CapBnd /proc/self/status >> ${log()}; exec ${ground.service[what]}'`
@@ -171,10 +171,7 @@ while True:
   })
 
   test('proves nothing to a service that does not see it', async () => {
-    const script = ['--mount', '--propagation', 'private', 'sh', '-c', 'echo there; exec sleep 1000']
-    const elsewhere = spawn('unshare', script, { stdio: ['ignore', 'pipe', 'inherit'] })
-    services.push(elsewhere)
-    await once(elsewhere.stdout, 'data')
+    const elsewhere = await contain()
     const start = `nsenter --mount=/proc/${elsewhere.pid}/ns/mnt ${ground.service.start}`
     const both = ['--stop-cmd', ground.service.stop, '--start-cmd', start]
     const { exitCode, stdout, stderr } = await drill(
@@ -309,5 +306,27 @@ while True:
     const { exitCode, stderr } = await drill('quota-volume', ...place(), '--size', '8MiB', ...start)
     expect(stderr).toMatch(/mountpoint .* failed: 1/)
     expect(exitCode).toBe(3)
+  })
+
+  test('is undone where the service has ended by itself, and the stop command fails', async () => {
+    const pid = path.join(ground.directory, 'pid')
+    const died = path.join(ground.directory, 'died')
+    const stopOnce = `sh -c 'test ! -e ${died} && kill -KILL $(cat ${pid})'`
+    execFileSync(ground.service.start)
+    const both = ['--stop-cmd', stopOnce, '--start-cmd', ground.service.start]
+    const dies = `sh -c 'test ! -s ${ground.state}/audit.jsonl || { touch ${died}; kill -KILL $(cat ${pid}); }'`
+    const kill = ['--every', '100ms', '--steady', '1', '--probe', dies]
+    const options = ['--size', '8MiB', ...both, ...kill, '--for', '1s']
+    const { exitCode, stderr } = await drill('quota-volume', ...place(), ...options)
+    rmSync(died)
+    expect(exitCode, stderr).not.toBe(4)
+    expect(stderr).toMatch(/undone: .* is what it was, and the service was started/)
+  })
+
+  test('is not proved by what the drill itself asks', async () => {
+    const both = ['--size', '8MiB', '--stop-cmd', 'true', '--start-cmd', 'true']
+    const inside = ['--abort-if', `sh -c 'cd ${ground.data}; sleep 3; false'`]
+    const { stdout } = await drill('quota-volume', ...place(), ...both, ...inside, '--for', '1s')
+    expect(stdout).toMatch(/no evidence that the fault was there/)
   })
 })

@@ -13,12 +13,21 @@ import { isGone, openPlace, procPath, walk } from '../host/files.js'
 import { textOf } from '../host/kernel.js'
 import { type Mount, mounts } from '../host/mounts.js'
 import { placeOf, withPlace } from '../host/place.js'
-import { bootId, isRunning, type ProcessState, processState, usersOf, usersOn } from '../host/processes.js'
+import {
+  bootId,
+  descendants,
+  isRunning,
+  type ProcessState,
+  processesWith,
+  processState,
+  usersOf,
+  usersOn,
+} from '../host/processes.js'
 import { unmount } from '../host/unmount.js'
 import { until } from '../host/wait.js'
 import { existingPart } from '../journal.js'
-import { DRILL_VARIABLE, type DrillPlan, type SmallVolume } from '../plan.js'
-import { checkNothingMountedBelow, type Fault, needCapability, type Undone } from './fault.js'
+import { DRILL_VARIABLE, type DrillPlan, drillMark, type SmallVolume } from '../plan.js'
+import { checkNothingMountedBelow, type Fault, isElsewhere, needCapability, type Undone } from './fault.js'
 import { named } from './process.js'
 
 /** Of a volume, what its file system takes for itself at most: a part, and bytes. */
@@ -118,6 +127,8 @@ export const quotaVolume: Fault<Saved> = {
   async undo(plan) {
     const { path: at } = placeOf(plan)
     const { directory, start } = volumeOf(plan)
+    // what is mounted there needs that image, which would be removed
+    if (plan.bootId === bootId()) isElsewhere(plan)
     if (!existsSync(directory))
       return stillCovered(plan) ?? { detail: 'the volume is gone', left: [], failed: [] }
     const volume = path.join(directory, 'volume')
@@ -131,10 +142,7 @@ export const quotaVolume: Fault<Saved> = {
     const cover = () => mounts().find(({ point, device }) => device === own?.device && point !== volume)
     const users = () => (own === undefined ? [] : usersOn(own))
     const isCovered = cover() !== undefined
-    if (isCovered) {
-      await stopService(plan)
-      await until(() => users().length === 0, SETTLING)
-    }
+    if (isCovered) await endService(plan, users)
     const holders = users()
     for (let found = cover(); found !== undefined; found = cover()) await unmount(found)
     const still = stillCovered(plan)
@@ -185,15 +193,31 @@ function mountedUpon({ device }: Mount): Mount | undefined {
   )
 }
 
+/** Many stop commands fail where the service has ended by itself, as it may on a full volume: then it is stopped. */
+async function endService(plan: DrillPlan, users: () => readonly ProcessState[]): Promise<void> {
+  const failed = await stopService(plan).catch((error: Error) => error)
+  const isStopped = await until(() => users().length === 0, SETTLING)
+  if (failed !== undefined && !isStopped) throw failed
+}
+
 /**
  * Who was started since this process was, and is on the volume: the service, which was started again. Whoever was there
- * before it, a shell or a shipper of logs, proves nothing.
+ * before it, a shell or a shipper of logs, proves nothing, nor does what this drill asks.
  */
 function serviceOn(plan: DrillPlan): ProcessState[] {
   const own = mountOf(plan)
   if (own === undefined) return []
   const since = Number(processState(process.pid)!.start)
-  return usersOn(own).filter(({ start }) => Number(start) >= since)
+  const asked = startedByTool(plan)
+  return usersOn(own).filter(({ pid, start }) => Number(start) >= since && !asked.has(pid))
+}
+
+/** What the tool has started, its watchdog and what that one has started left out: probes, and what ends the drill. */
+function startedByTool(plan: DrillPlan): ReadonlySet<number> {
+  const watchdogs = processesWith(drillMark(plan))
+  const tool = watchdogs.includes(process.pid) ? process.ppid : process.pid
+  const all = descendants(new Set([tool, ...watchdogs]))
+  return new Set(all.flatMap(({ pid, ancestor }) => (ancestor === tool ? [pid] : [])))
 }
 
 function inWords(plan: DrillPlan): string {

@@ -1,6 +1,5 @@
 /** A file system that is mounted read-only over a directory, and goes without harm to who is in it. */
-import { execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { execFileSync } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
@@ -8,7 +7,7 @@ import { cli } from '../../testing/cli.js'
 import { describeDrills, POLL } from '../../testing/drills.js'
 import { mounts } from '../host/mounts.js'
 
-describeDrills('readonly', ({ ground, services, drill, place, serve }) => {
+describeDrills('readonly', ({ ground, drill, place, serve, contain }) => {
   test('refuses new writers, lets old ones go on, and unmounts even where it is in use', async () => {
     // in the drill, it goes to the directory that is mounted, and stays there
     const service = await serve(`old = open("${ground.data}/main.db", "r+b")
@@ -89,20 +88,14 @@ while True:
     const isOn = () => mounts().some(({ point: at, options }) => at === ground.data && options.includes('ro'))
     const running = drill('readonly', ...place(), '--for', '2s')
     await expect.poll(isOn, POLL).toBe(true)
-    const script = ['--mount', '--propagation', 'private', 'sh', '-c', 'echo there; exec sleep 1000']
-    const child = spawn('unshare', script, { stdio: ['ignore', 'pipe', 'inherit'] })
-    services.push(child)
-    await once(child.stdout, 'data')
+    const _child = await contain()
     const { exitCode, stdout, stderr } = await running
     expect(exitCode, stdout + stderr).toBe(0)
     expect(stdout + stderr).toMatch(/was started meanwhile in a container, and has .*data read-only/)
   })
 
   test('is refused for a service that would not see it', async () => {
-    const script = ['unshare', '--mount', 'sh', '-c', 'echo there; exec sleep 1000']
-    const child = spawn(script[0]!, script.slice(1), { stdio: ['ignore', 'pipe', 'inherit'] })
-    services.push(child)
-    await once(child.stdout, 'data')
+    const child = await contain()
     const { exitCode, stderr } = await drill('readonly', ...place(), '--pid', String(child.pid))
     expect(stderr).toMatch(/has a mount namespace of its own/)
     expect(exitCode).toBe(3)

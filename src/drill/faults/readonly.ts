@@ -8,10 +8,10 @@ import { RefusedError } from '../errors.js'
 import { procPath } from '../host/files.js'
 import { isWithin, type Mount, mountOf, mounts, mountsOf, rootOf } from '../host/mounts.js'
 import { placeOf, withPlace } from '../host/place.js'
-import { bootId, mountNamespaces, processState } from '../host/processes.js'
+import { bootId, mountNamespace, mountNamespaces, processState } from '../host/processes.js'
 import { unmount } from '../host/unmount.js'
 import type { DrillPlan } from '../plan.js'
-import { checkNothingMountedBelow, type Fault, needCapability } from './fault.js'
+import { checkNothingMountedBelow, type Fault, isElsewhere, needCapability } from './fault.js'
 
 interface Covered {
   /** Numbers of the mounts that were at that point before. */
@@ -60,6 +60,7 @@ export const readonly: Fault<Covered> = {
   async undo(plan, saved) {
     const undone = (detail: string, ...failed: string[]) => ({ detail, left: [], failed })
     if (plan.bootId !== bootId()) return undone('mounts do not outlive a boot')
+    if (isElsewhere(plan)) return undone('its mount namespace is gone, and its mount with it')
     const [covered] = saved
     const { path: point } = placeOf(plan)
     if (covered === undefined)
@@ -96,7 +97,7 @@ const UNMOUNT_FIRST = 'unmount that first'
 
 /** In another mount namespace the mount may not be seen, or not be read-only. */
 function checkNamespaces({ processes }: DrillPlan): void {
-  const own = readlinkSync('/proc/self/ns/mnt')
+  const own = mountNamespace()
   const other = processes.find(({ pid }) => readlinkSync(`/proc/${pid}/ns/mnt`) !== own)
   if (other === undefined) return
   throw new RefusedError(

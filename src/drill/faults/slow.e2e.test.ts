@@ -91,4 +91,20 @@ time.sleep(1000)
       execFileSync('umount', [memory])
     }
   })
+
+  test.skipIf(!existsSync(BLKIO))('says where somebody made groups below its own', async () => {
+    const { pid } = await serve('print("there"); time.sleep(1000)')
+    const before = readFileSync(`/proc/${pid}/cgroup`, 'latin1')
+    const running = slow('--pid', String(pid), '--bytes-per-second', '32KiB', '--for', '1s')
+    const own = () => /blkio:(.*lightning-chaos-.*)/.exec(readFileSync(`/proc/${pid}/cgroup`, 'latin1'))?.[1]
+    await expect.poll(own, POLL).toBeDefined()
+    const group = path.join(BLKIO, own()!, 'theirs')
+    mkdirSync(group)
+    const { exitCode, stderr } = await running
+    expect([exitCode, stderr]).toEqual([4, expect.stringMatching(/made control groups in .*: theirs; move /)])
+    rmdirSync(group)
+    const undo = await cli(['drill', 'undo', '--state', ground.state])
+    expect(undo.exitCode, undo.stderr).toBe(0)
+    expect(readFileSync(`/proc/${pid}/cgroup`, 'latin1')).toBe(before)
+  })
 })

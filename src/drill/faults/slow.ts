@@ -11,11 +11,12 @@ import {
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HostError, UsageError } from '../../errors.js'
-import { RefusedError } from '../errors.js'
+import { RefusedError, UndoError } from '../errors.js'
 import {
   type Cgroup,
   diskGroupOf,
   diskOf,
+  groupsIn,
   groupText,
   isGroup,
   limitIn,
@@ -256,7 +257,14 @@ async function removeGroup(directory: string): Promise<void> {
       return rmdirSync(directory)
     } catch (error) {
       // whoever is just ending is still counted
-      if ((error as NodeJS.ErrnoException).code !== 'EBUSY' || performance.now() > deadline) throw error
+      const isBusy = (error as NodeJS.ErrnoException).code === 'EBUSY'
+      if (isBusy && performance.now() <= deadline) continue
+      const own = groupsIn(directory)
+      if (!isBusy || own.length === 0) throw error
+      throw new UndoError(
+        `somebody made control groups in ${directory} meanwhile: ${own.join(', ')}; move what is in them elsewhere, and remove them (rmdir)`,
+        { cause: error },
+      )
     }
   }
 }

@@ -85,6 +85,12 @@ export function membersOf(directory: string): number[] {
   return text.split('\n').filter(Boolean).map(Number)
 }
 
+/** Names of the groups right below one. */
+export function groupsIn(directory: string): string[] {
+  const all = readdirSync(directory, { withFileTypes: true })
+  return all.flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))
+}
+
 /** Whether it is a group that is there. */
 export function isGroup(directory: string): boolean {
   return existsSync(directory) && readdirSync(directory).includes('cgroup.procs')

@@ -84,6 +84,11 @@ export function isNamespaceGone(namespace: string): boolean {
   })
 }
 
+/** The one that we are in. */
+export function mountNamespace(): string {
+  return readlinkSync('/proc/self/ns/mnt')
+}
+
 /** A process of each mount namespace, as far as we may look. */
 export function mountNamespaces(): Map<string, number> {
   const found = pids().map((pid) => [follow(`/proc/${pid}/ns/mnt`), pid] as const)
