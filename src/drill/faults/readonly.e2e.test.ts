@@ -1,6 +1,6 @@
 /** A file system that is mounted read-only over a directory, and goes without harm to who is in it. */
 import { execFileSync } from 'node:child_process'
-import { rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { cli } from '../../testing/cli.js'
@@ -99,5 +99,18 @@ while True:
     const { exitCode, stderr } = await drill('readonly', ...place(), '--pid', String(child.pid))
     expect(stderr).toMatch(/has a mount namespace of its own/)
     expect(exitCode).toBe(3)
+  })
+
+  test('says by which other mount it can be reached, and written to', async () => {
+    const alias = path.join(ground.directory, 'alias')
+    mkdirSync(alias)
+    execFileSync('mount', ['--bind', ground.mountPoint, alias])
+    try {
+      const { stdout } = await drill('readonly', ...place(), '--dry-run')
+      expect(stdout.replaceAll(/\s+/g, ' ')).toContain(`by way of ${alias} may go on writing`)
+      expect(stdout.match(/by way of/g)).toHaveLength(1)
+    } finally {
+      execFileSync('umount', [alias])
+    }
   })
 })

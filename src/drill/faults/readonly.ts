@@ -36,6 +36,7 @@ export const readonly: Fault<Covered> = {
       does: [
         `mounts ${place} upon itself, read-only (mount --bind, then remount,bind,ro)`,
         'a descriptor that is open keeps writing, and so does a process that has its working directory there',
+        ...otherWays(place).map((point) => `whoever reaches it by way of ${point} may go on writing`),
       ],
       undoes: [`makes it writable, and then detaches it (umount --lazy)`],
     }
@@ -94,6 +95,18 @@ export const readonly: Fault<Covered> = {
 /** mount(8), "FILESYSTEM-INDEPENDENT MOUNT OPTIONS": those that each mount has for itself. */
 const MOUNT_FLAGS = ['nosuid', 'nodev', 'noexec', 'noatime', 'nodiratime', 'relatime', 'nosymfollow']
 const UNMOUNT_FIRST = 'unmount that first'
+
+/** Other mount points that lead to the same directory. */
+function otherWays(place: string): string[] {
+  const all = mounts()
+  const mount = mountOf(place, all)
+  if (mount === undefined) return []
+  const root = rootOf(place, mount)
+  return all.flatMap((each) => {
+    const leadsThere = each.device === mount.device && isWithin(root, each.root)
+    return leadsThere && !isWithin(place, each.point) ? [each.point] : []
+  })
+}
 
 /** In another mount namespace the mount may not be seen, or not be read-only. */
 function checkNamespaces({ processes }: DrillPlan): void {
