@@ -81,8 +81,11 @@ export class Witness {
   }
 
   close(): void {
-    this.#child.stdin.end()
     this.#child.kill('SIGKILL')
+    // one that waits for a disk does not end, and is not waited for
+    this.#child.unref()
+    this.#child.stdin.destroy()
+    this.#child.stdout.destroy()
   }
 }
 

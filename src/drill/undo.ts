@@ -1,4 +1,6 @@
 /** Undoes a drill from its journal alone. Safe to repeat, and for two at once. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CommandError } from '../sandbox/command.js'
 import { ownerName } from '../sandbox/owner.js'
 import { audit } from './audit.js'
 import { forgetTrace } from './call-trace.js'
@@ -15,6 +17,8 @@ import { aloneIn } from './undo-lock.js'
 const UNDOING = { milliseconds: 120_000, stepMs: 20 }
 /** How long the kernel may take to end what is killed. */
 const KILLING = { milliseconds: 30_000, stepMs: 20 }
+/** How long a host may be unable to start a program. */
+const FORKING = { milliseconds: 300_000, stepMs: 500 }
 
 /** What an undo did. */
 export interface Outcome extends Undone {
@@ -100,12 +104,21 @@ export function forget(state: string, id: string | undefined): void {
   }
 }
 
+/** Again where the host can start no program at that moment: those that wait for the fault may be why (fork(2), EAGAIN). */
 async function attempt(plan: DrillPlan, saved: JournalContent['saved']): Promise<Undone> {
-  try {
-    return await FAULTS[plan.fault].undo(plan, saved)
-  } catch (error) {
-    return { detail: 'nothing could be undone', left: [], failed: [(error as Error).message] }
+  for (const deadline = performance.now() + FORKING.milliseconds; ; await sleep(FORKING.stepMs)) {
+    try {
+      return await FAULTS[plan.fault].undo(plan, saved)
+    } catch (error) {
+      if (cannotFork(error) && performance.now() < deadline) continue
+      return { detail: 'nothing could be undone', left: [], failed: [(error as Error).message] }
+    }
   }
+}
+
+function cannotFork(error: unknown): boolean {
+  const { code } = error instanceof CommandError ? (error.cause as { readonly code?: unknown }) : {}
+  return code === 'EAGAIN' || code === 'ENOMEM'
 }
 
 function damaged(state: string, damage: readonly string[], undone: Undone | undefined): UndoError {

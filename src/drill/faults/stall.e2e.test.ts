@@ -1,17 +1,19 @@
 /** A file system that stands still, and goes on. */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { BIN, cli } from '../../testing/cli.js'
-import { describeDrills, POLL } from '../../testing/drills.js'
+import { describeDrills, POLL, start } from '../../testing/drills.js'
 import { processesWith } from '../host/processes.js'
 import { readJournal } from '../journal.js'
 import { drillMark } from '../plan.js'
 
-describeDrills('stall', ({ ground, drill, place }) => {
+const PIDS = '/sys/fs/cgroup/pids'
+
+describeDrills('stall', ({ argv, ground, drill, place }) => {
   test('what somebody else froze stays so', async () => {
     const calls = path.join(ground.directory, 'calls')
     writeFileSync(calls, '')
@@ -90,5 +92,21 @@ describeDrills('stall', ({ ground, drill, place }) => {
       execFileSync('umount', [state])
       rmSync(image)
     }
+  })
+
+  test.skipIf(!existsSync(PIDS))('is thawed as soon as a program can be started again', async () => {
+    const group = path.join(PIDS, `lightning-test-${process.pid}`)
+    mkdirSync(group)
+    const running = await start(argv('stall', ...place(), '--for', '1s'))
+    writeFileSync(path.join(group, 'cgroup.procs'), String(running.watchdog))
+    writeFileSync(path.join(group, 'pids.max'), '1')
+    await sleep(2500)
+    const writer = spawn('touch', [path.join(ground.data, 'main.db')])
+    await sleep(500)
+    expect(writer.exitCode).toBe(null)
+    writeFileSync(path.join(group, 'pids.max'), 'max')
+    const { code, output } = await running.end()
+    rmdirSync(group)
+    expect(code, output).toBe(0)
   })
 })
