@@ -1,6 +1,5 @@
 /** Undoes a drill from its journal alone. Safe to repeat, and for two at once. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CommandError } from '../sandbox/command.js'
 import { ownerName } from '../sandbox/owner.js'
 import { audit } from './audit.js'
 import { forgetTrace } from './call-trace.js'
@@ -117,7 +116,7 @@ async function attempt(plan: DrillPlan, saved: JournalContent['saved']): Promise
 }
 
 function cannotFork(error: unknown): boolean {
-  const { code } = error instanceof CommandError ? (error.cause as { readonly code?: unknown }) : {}
+  const code = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code
   return code === 'EAGAIN' || code === 'ENOMEM'
 }
 

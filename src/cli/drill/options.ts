@@ -6,7 +6,8 @@ import { parseCount } from '../options.js'
 /** Bytes. */
 export function parseSizeOption(text: string): number {
   const bytes = parseSize(text)
-  if (bytes === undefined) throw new InvalidArgumentError("Expected a size, such as '1MiB'.")
+  if (bytes === undefined)
+    throw new InvalidArgumentError("Expected a size in B, KiB, MiB or GiB, such as '1MiB'.")
   return bytes
 }
 

@@ -20,13 +20,13 @@ my ($wanted, $owner, @numbers) = @ARGV;
 my ($get, $set, $immutable, $again) = (0x80086601, 0x40086602, 0x10, -11);
 sub attribute {
   my ($number, $waiting) = @_;
-  my $flags = pack('L!', 0);
+  my $flags = pack('L', 0);
   sysopen(my $file, "/proc/$owner/fd/$number", $waiting) or return -$!;
   ioctl($file, $get, $flags) or return -$!;
-  my $had = unpack('L!', $flags);
+  my $had = unpack('L', $flags);
   return $had & $immutable ? 1 : 0 if $wanted eq 'get';
   my $new = $wanted eq 'set' ? $had | $immutable : $had & ~$immutable;
-  ioctl($file, $set, pack('L!', $new)) or return -$!;
+  ioctl($file, $set, pack('L', $new)) or return -$!;
   return $new & $immutable ? 1 : 0;
 }
 my @answers = map { attribute($_, 04000) } @numbers;

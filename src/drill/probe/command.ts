@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { quoteCommandLine, splitCommandLine } from '../../target/command-line.js'
 import type { Probe } from './probe.js'
@@ -32,7 +33,7 @@ export function commandProbe(line: string): Probe {
           child.stdout.destroy()
           child.stderr.destroy()
         }
-        child.on('error', (error) => settle(error.message))
+        child.on('error', (error) => settle(whyNotStarted(program, error)))
         child.on('exit', async (code, signal) => {
           await Promise.race([once(child, 'close'), sleep(LAST_WORDS_MS)])
           const said = output.trim().split('\n').at(-1) ?? ''
@@ -40,6 +41,12 @@ export function commandProbe(line: string): Probe {
         })
       }),
   }
+}
+
+function whyNotStarted(program: string, { code, message }: NodeJS.ErrnoException): string {
+  if (code !== 'ENOENT') return message
+  if (path.isAbsolute(program)) return `there is no ${program}`
+  return `there is no ${program} ${program.includes('/') ? `in ${process.cwd()}` : 'on PATH'}`
 }
 
 function endGroup(pid: number | undefined): void {

@@ -42,7 +42,8 @@ describe('a command', () => {
 
   test('says why not: its last line', async () => {
     expect(await ask(`sh -c 'echo first; echo disk full >&2; exit 3'`)).toBe('exit 3: disk full')
-    expect(await ask('/nonexistent/check')).toMatch(/ENOENT/)
+    expect(await ask('/nonexistent/check')).toBe('there is no /nonexistent/check')
+    expect(await ask('./nonexistent')).toBe(`there is no ./nonexistent in ${process.cwd()}`)
     expect(await ask(`sh -c 'kill -9 $$'`)).toBe('SIGKILL')
   })
 
