@@ -6,6 +6,9 @@ export class RefusedError extends ChaosError {
   readonly exitCode = ExitCode.host
 }
 
+/** Something is mounted over a name, and hides what lies there. It is another's, and is asked nothing. */
+export class CoveredError extends RefusedError {}
+
 /** A fault could not be injected, and nothing of it is there: what looks like it is somebody else's, and stays. */
 export class UntouchedError extends RefusedError {}
 

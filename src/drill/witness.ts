@@ -6,6 +6,7 @@
  */
 import { closeSync, constants, fsyncSync, openSync, readdirSync, writeSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import { CoveredError } from './errors.js'
 import { openAt, openPlace, openUnnamed, pathOf, statOf } from './host/files.js'
 
 // Node opens its debugger on this signal; the user whose process this is about to become may send it, and not before
@@ -87,7 +88,7 @@ function openFiles(place: number): Testimony[] {
   return found
 }
 
-/** @returns undefined where that is no file, or gone */
+/** @returns undefined where that is no file, gone, or another mount's, which the fault does not reach */
 function openFile(place: number, name: Buffer): string | null | undefined {
   let fd: number | undefined
   try {
@@ -96,6 +97,7 @@ function openFile(place: number, name: Buffer): string | null | undefined {
     closeSync(openSync(pathOf(fd), constants.O_WRONLY | constants.O_NONBLOCK))
     return null
   } catch (error) {
+    if (error instanceof CoveredError) return undefined
     const code = codeOf(error)
     return code === 'ENOENT' ? undefined : code
   } finally {

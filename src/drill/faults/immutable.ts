@@ -83,11 +83,15 @@ export const immutable: Fault<Entry> = {
   async inject(plan, saved, stop) {
     let changed = 0
     const refused = new Told()
-    await eachBatch(plan, saved, stop, (entries, fds) => {
-      for (const [index, answer] of immutability('set', fds).entries()) {
-        if (answer === true) changed += 1
-        else refused.add(refusal(plan, entries[index]!, answer))
-      }
+    await eachBatch(plan, saved, stop, {
+      use(entries, fds) {
+        for (const [index, answer] of immutability('set', fds).entries()) {
+          if (answer === true) changed += 1
+          else refused.add(refusal(plan, entries[index]!, answer))
+        }
+      },
+      gone() {}, // what is not there need not be changed
+      failed: (entry, { message }) => refused.add(`${show(plan, entry)}: ${message}`),
     })
     const but = refused.lines.length === 0 ? '' : `; not of ${refused.lines.join(', ')}`
     return { detail: `${changed} files and directories are immutable${but}` }
@@ -110,7 +114,11 @@ export const immutable: Fault<Entry> = {
         else failed.add(refusal(plan, entries[set[at]!]!, answer))
       }
     }
-    await eachBatch(plan, saved, undefined, clear, (entry) => lost.push(entry))
+    await eachBatch(plan, saved, undefined, {
+      use: clear,
+      gone: (entry) => lost.push(entry),
+      failed: (entry, { message }) => failed.add(`${show(plan, entry)}: ${message}`),
+    })
     const moved = new Map(lost.map((entry) => [fileKey(entry), entry]))
     await eachMoved(plan, moved, left, (entries, fds) => {
       clear(entries, fds)
@@ -158,13 +166,20 @@ function* batches(found: Iterable<Found>): Generator<readonly Held[]> {
   }
 }
 
-/** Hands over the saved files that are still there, some at a time, with a descriptor of each. */
+interface Visitor {
+  /** Some that are still there, with a descriptor of each. */
+  use(entries: readonly Entry[], fds: readonly number[]): void
+  gone(entry: Entry): void
+  /** One that cannot be reached is no reason to leave out the others. */
+  failed(entry: Entry, error: Error): void
+}
+
+/** Visits the saved files, some at a time. */
 async function eachBatch(
   plan: DrillPlan,
   saved: readonly Entry[],
   stop: AbortSignal | undefined,
-  use: (entries: readonly Entry[], fds: readonly number[]) => void,
-  gone: (entry: Entry) => void = () => {},
+  visitor: Visitor,
 ): Promise<void> {
   const sameBoot = plan.bootId === bootId()
   await withPlace(plan, async (root) => {
@@ -174,16 +189,23 @@ async function eachBatch(
         const there: { readonly entry: Entry; readonly fd: number }[] = []
         try {
           for (const entry of saved.slice(first, first + AT_A_TIME)) {
-            const fd = descent.open(nameFromJson(entry.name))
-            if (fd !== undefined && isSameFile(fileId(statOf(fd)), entry, sameBoot)) there.push({ entry, fd })
-            else {
-              if (fd !== undefined) closeSync(fd)
-              gone(entry)
+            let fd: number | undefined
+            try {
+              fd = descent.open(nameFromJson(entry.name))
+              const same = fd !== undefined && isSameFile(fileId(statOf(fd)), entry, sameBoot)
+              if (fd !== undefined && same) {
+                there.push({ entry, fd })
+                continue
+              }
+              visitor.gone(entry)
+            } catch (error) {
+              visitor.failed(entry, error as Error)
             }
+            if (fd !== undefined) closeSync(fd)
           }
           const entries = there.map(({ entry }) => entry)
           const fds = there.map(({ fd }) => fd)
-          if (fds.length > 0) use(entries, fds)
+          if (fds.length > 0) visitor.use(entries, fds)
         } finally {
           for (const { fd } of there) closeSync(fd)
         }

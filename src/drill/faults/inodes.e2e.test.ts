@@ -1,13 +1,15 @@
 /** All inodes of a file system used up: seen, kept so, and given back. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { cli } from '../../testing/cli.js'
-import { describeDrills, POLL } from '../../testing/drills.js'
+import { describeDrills, POLL, start } from '../../testing/drills.js'
+import { mountHung, NO_HUNG_MOUNT } from '../../testing/hung-mount.js'
 
-describeDrills('inodes', ({ ground, drill, place }) => {
+describeDrills('inodes', ({ ground, argv, drill, place }) => {
   test('are used up, also those that others give back, and come back', async () => {
     const free = ground.free()
     const { exitCode, stdout, stderr } = await drill('inodes', ...place(), '--for', '1s', '--leave', '0')
@@ -45,6 +47,25 @@ describeDrills('inodes', ({ ground, drill, place }) => {
       }
       expect(existsSync(away)).toBe(false)
       expect(ground.free()).toEqual(free)
+    }
+  })
+
+  const hung = NO_HUNG_MOUNT === undefined ? '' : ` (${NO_HUNG_MOUNT})`
+  test.skipIf(NO_HUNG_MOUNT)(`are found without asking what is mounted beside them${hung}`, async () => {
+    const covered = path.join(ground.data, 'a')
+    mkdirSync(covered)
+    const running = await start(argv('inodes', ...place(), '--for', '600s'))
+    const unmount = await mountHung(covered, 'everybody')
+    const name = readdirSync(ground.data).find((each) => each.startsWith('.lightning-chaos'))!
+    renameSync(path.join(ground.data, name), path.join(ground.data, 'mine'))
+    running.child.kill('SIGINT')
+    try {
+      const ended = await Promise.race([running.end(), sleep(20_000, undefined)])
+      expect(ended?.code, ended?.output).toBe(130)
+    } finally {
+      await unmount()
+      await running.end()
+      rmSync(covered, { recursive: true })
     }
   })
 

@@ -15,10 +15,12 @@ import {
   writeFileSync,
 } from 'node:fs'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { cli } from '../../testing/cli.js'
 import { prepareGround } from '../../testing/drill-ground.js'
 import { describeDrills, killBoth, POLL, start } from '../../testing/drills.js'
+import { mountHung, NO_HUNG_MOUNT } from '../../testing/hung-mount.js'
 import { activeDirectory } from '../journal.js'
 
 const NOBODY = 65534
@@ -142,6 +144,57 @@ describeDrills('permissions', ({ ground, expectAsBefore, argv, place, drill, und
     } finally {
       execFileSync('umount', bound)
       for (const each of [outside, ...bound]) rmSync(each, { recursive: true })
+    }
+  })
+
+  const hung = NO_HUNG_MOUNT === undefined ? '' : ` (${NO_HUNG_MOUNT})`
+  test.skipIf(NO_HUNG_MOUNT).each([
+    ['permissions', 'its user alone'],
+    ['permissions', 'everybody'],
+    ['immutable', 'its user alone'],
+    ['immutable', 'everybody'],
+  ] as const)(
+    `%s asks nothing of what is mounted below it meanwhile, for %s${hung}`,
+    async (fault, whose) => {
+      const covered = path.join(ground.data, 'covered')
+      mkdirSync(path.join(covered, 'sub'), { recursive: true })
+      const before = ground.snapshot()
+      const running = await start(argv(fault, ...place(), '--for', '600s'))
+      const unmount = await mountHung(covered, whose)
+      running.child.kill('SIGINT')
+      let output: string
+      try {
+        const ended = await Promise.race([running.end(), sleep(20_000, undefined)])
+        output = ended?.output ?? 'it waits'
+        expect(ended?.code, output).toBe(4)
+      } finally {
+        await unmount()
+        await running.end()
+      }
+      for (const name of ['covered', 'covered/sub'])
+        expect(output).toMatch(new RegExp(`data/${name}: 'covered' is covered by what is mounted over it`))
+      // all the others are as they were
+      const later = ground.snapshot()
+      const differing = Object.keys(before).filter((name) => before[name] !== later[name])
+      expect(differing).toEqual([covered, path.join(covered, 'sub')])
+      expect((await undo()).exitCode).toBe(0)
+      expect(ground.snapshot()).toEqual(before)
+      rmSync(covered, { recursive: true })
+    },
+  )
+
+  test.skipIf(NO_HUNG_MOUNT)(`goes past what was mounted below it before${hung}`, async () => {
+    const covered = path.join(ground.data, 'covered')
+    mkdirSync(covered)
+    const unmount = await mountHung(covered, 'its user alone')
+    try {
+      for (const fault of ['permissions', 'immutable']) {
+        const { exitCode, stdout, stderr } = await drill(fault, ...place(), '--for', '300ms')
+        expect(exitCode, stdout + stderr).toBe(0)
+      }
+    } finally {
+      await unmount()
+      rmSync(covered, { recursive: true })
     }
   })
 

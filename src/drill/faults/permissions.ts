@@ -2,6 +2,7 @@
 import { chmodSync, closeSync } from 'node:fs'
 import { setImmediate as breathe } from 'node:timers/promises'
 import { HostError } from '../../errors.js'
+import { CoveredError } from '../errors.js'
 import { hasCapability } from '../host/capabilities.js'
 import {
   Descent,
@@ -84,14 +85,16 @@ export const permissions: Fault<Entry> = {
   async inject(plan, saved, stop) {
     let changed = 0
     const refused = new Told()
-    await eachEntry(plan, saved, stop, ({ name, from, to }, fd) => {
-      if (fd === undefined || modeOf(fd) !== from || from === to) return
-      try {
+    await eachEntry(plan, saved, stop, {
+      visit({ from, to }, fd) {
+        if (fd === undefined || modeOf(fd) !== from || from === to) return
         chmodSync(pathOf(fd), Number.parseInt(to, 8))
         changed += 1
-      } catch (error) {
-        refused.add(`${showEntry(plan, nameFromJson(name))}: ${(error as NodeJS.ErrnoException).code}`)
-      }
+      },
+      failed: ({ name }, error) =>
+        refused.add(
+          `${showEntry(plan, nameFromJson(name))}: ${error instanceof CoveredError ? error.message : error.code}`,
+        ),
     })
     const but = refused.lines.length === 0 ? '' : `; not of ${refused.lines.join(', ')}`
     return { detail: `the write bits of ${changed} files and directories are gone${but}` }
@@ -102,20 +105,27 @@ export const permissions: Fault<Entry> = {
     const failed = new Told()
     const lost: Entry[] = []
     let restored = 0
-    const giveBack = ({ from, to }: Entry, name: string, fd: number) => {
-      const mode = modeOf(fd)
-      if (mode === from) return
-      if (mode !== to) return left.add(`${name}: somebody gave it the mode ${mode}, it had ${from}`)
+    const stays = ({ from }: Entry, name: string, { message }: Error) =>
+      failed.add(`${name}: ${message}; it had the mode ${from}`)
+    const giveBack = (entry: Entry, name: string, fd: number) => {
+      const { from, to } = entry
       try {
+        const mode = modeOf(fd)
+        if (mode === from) return
+        if (mode !== to) return left.add(`${name}: somebody gave it the mode ${mode}, it had ${from}`)
         chmodSync(pathOf(fd), Number.parseInt(from, 8))
         restored += 1
       } catch (error) {
-        failed.add(`${name}: ${(error as Error).message}; it had the mode ${from}`)
+        stays(entry, name, error as Error)
       }
     }
-    await eachEntry(plan, saved, undefined, (entry, fd) => {
-      if (fd === undefined) lost.push(entry)
-      else giveBack(entry, showEntry(plan, nameFromJson(entry.name)), fd)
+    const nameOf = ({ name }: Entry) => showEntry(plan, nameFromJson(name))
+    await eachEntry(plan, saved, undefined, {
+      visit(entry, fd) {
+        if (fd === undefined) lost.push(entry)
+        else giveBack(entry, nameOf(entry), fd)
+      },
+      failed: (entry, error) => stays(entry, nameOf(entry), error),
     })
     const known = new Set(saved.map(fileKey))
     const moved = new Map(lost.map((entry) => [fileKey(entry), entry]))
@@ -131,7 +141,7 @@ export const permissions: Fault<Entry> = {
           giveBack(entry, name, fd)
           if (above !== undefined && name.startsWith(`${above}/`)) return
           above = name
-          meanwhile.add(`${showEntry(plan, nameFromJson(entry.name))}: has the name ${name} by now`)
+          meanwhile.add(`${nameOf(entry)}: has the name ${name} by now`)
         } else if (!known.has(key)) meanwhile.add(made(name, modeOf(fd)))
       })
     } catch (error) {
@@ -141,8 +151,7 @@ export const permissions: Fault<Entry> = {
     }
     for (const entry of lost) {
       if (!moved.has(fileKey(entry))) continue
-      const name = showEntry(plan, nameFromJson(entry.name))
-      left.add(`${name}: gone, or another file by now; it had the mode ${entry.from}`)
+      left.add(`${nameOf(entry)}: gone, or another file by now; it had the mode ${entry.from}`)
     }
     return {
       detail: `the modes of ${restored} files and directories put back`,
@@ -166,12 +175,19 @@ function checkGroup(plan: DrillPlan, path: Buffer, mode: number, gid: number): v
   )
 }
 
-/** Hands over each entry with a descriptor of it; undefined where that very file is not there any more. */
+interface Visitor {
+  /** @param fd undefined where that very file is not there any more */
+  visit(entry: Entry, fd: number | undefined): void
+  /** One that cannot be reached, or visited, is no reason to leave out the others. */
+  failed(entry: Entry, error: NodeJS.ErrnoException): void
+}
+
+/** Visits each entry by a descriptor of it. */
 async function eachEntry(
   plan: DrillPlan,
   saved: readonly Entry[],
   stop: AbortSignal | undefined,
-  use: (entry: Entry, fd: number | undefined) => void,
+  visitor: Visitor,
 ): Promise<void> {
   const sameBoot = plan.bootId === bootId()
   await withPlace(plan, async (root) => {
@@ -180,10 +196,13 @@ async function eachEntry(
       for (const [index, entry] of saved.entries()) {
         if (index % ENTRIES_AT_A_TIME === 0) await breathe()
         if (stop?.aborted) return
-        const fd = descent.open(nameFromJson(entry.name))
+        let fd: number | undefined
         try {
+          fd = descent.open(nameFromJson(entry.name))
           const same = fd !== undefined && isSameFile(fileId(statOf(fd)), entry, sameBoot)
-          use(entry, same ? fd : undefined)
+          visitor.visit(entry, same ? fd : undefined)
+        } catch (error) {
+          visitor.failed(entry, error as NodeJS.ErrnoException)
         } finally {
           if (fd !== undefined) closeSync(fd)
         }

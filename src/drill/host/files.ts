@@ -17,7 +17,7 @@ import {
   rmdirSync,
 } from 'node:fs'
 import { HostError } from '../../errors.js'
-import { RefusedError } from '../errors.js'
+import { CoveredError, RefusedError } from '../errors.js'
 
 /** open(2): a descriptor for the place alone, which asks for no permission on the file. Node has no name for it. */
 const O_PATH = 0o10000000
@@ -75,10 +75,19 @@ export function openPlace(path: string | Buffer, from?: number): number {
 }
 
 /**
- * Opens a name in the directory of a descriptor.
- * @throws RefusedError where it would lead elsewhere: names come from journals, too
+ * Opens a name in the directory of a descriptor, on the same mount. To open a place, and to ask the kernel for its mount, asks
+ * nothing of the file system that is mounted there: one whose server is gone would never answer, and not even stat(2) may be
+ * called on what a user has mounted for themselves (fuse(4), allow_other).
+ * @throws CoveredError where something is mounted over it; RefusedError where it would lead elsewhere: names come from journals, too
  */
 export function openAt(directory: number, name: Buffer): number {
+  const fd = openAcross(directory, name)
+  if (mountId(fd) === mountId(directory)) return fd
+  closeSync(fd)
+  throw new CoveredError(`'${showName(name)}' is covered by what is mounted over it`)
+}
+
+function openAcross(directory: number, name: Buffer): number {
   if (name.includes(SLASH) || name.equals(PARENT)) {
     throw new RefusedError(`'${showName(name)}' is no name of a file in a directory`)
   }
@@ -87,7 +96,7 @@ export function openAt(directory: number, name: Buffer): number {
 
 function step(fd: number, part: Buffer): number {
   try {
-    return openAt(fd, part)
+    return openAcross(fd, part)
   } finally {
     closeSync(fd)
   }
@@ -133,13 +142,23 @@ export function findAt(
 ): { readonly name: Buffer; readonly fd: number } | undefined {
   for (const names of [() => [name], () => namesIn(directory)]) {
     for (const each of names()) {
-      const fd = attempt(() => openAt(directory, each))
+      const fd = attempt(() => openOwn(directory, each))
       if (fd === undefined) continue
       if (isIt(fd)) return { name: each, fd }
       closeSync(fd)
     }
   }
   return undefined
+}
+
+/** @returns undefined where something is mounted over it */
+function openOwn(directory: number, name: Buffer): number | undefined {
+  try {
+    return openAt(directory, name)
+  } catch (error) {
+    if (error instanceof CoveredError) return undefined
+    throw error
+  }
 }
 
 /** Removes a directory of a directory. @returns false where something is in it */
@@ -173,26 +192,24 @@ type LeaveOut = (why: HostError) => void
 export function* walk(root: number, leaveOut: LeaveOut = raise): Generator<Found> {
   const stat = statOf(root)
   yield { path: Buffer.alloc(0), fd: root, stat }
-  if (stat.isDirectory())
-    yield* below(root, Buffer.alloc(0), 1, { dev: stat.dev, mount: mountId(root), leaveOut })
+  if (stat.isDirectory()) yield* below(root, Buffer.alloc(0), 1, { dev: stat.dev, leaveOut })
 }
 
 interface Walk {
   readonly dev: bigint
-  readonly mount: string | undefined
   readonly leaveOut: LeaveOut
 }
 
 function* below(directory: number, path: Buffer, level: number, within: Walk): Generator<Found> {
-  const { dev, mount, leaveOut } = within
+  const { dev, leaveOut } = within
   if (level > MOST_LEVELS) return leaveOut(tooDeep(path))
   for (const name of readable(path, leaveOut, () => namesIn(directory)) ?? []) {
-    const fd = readable(path, leaveOut, () => openAt(directory, name))
+    const fd = readable(path, leaveOut, () => openOwn(directory, name))
     if (fd === undefined) continue
     try {
-      const stat = statOf(fd)
-      if (stat.dev !== dev || mountId(fd) !== mount) continue
       const full = path.length === 0 ? name : Buffer.concat([path, SLASH, name])
+      const stat = readable(full, leaveOut, () => statOf(fd))
+      if (stat?.dev !== dev) continue
       yield { path: full, fd, stat }
       if (stat.isDirectory()) yield* below(fd, full, level + 1, within)
     } finally {
@@ -206,21 +223,29 @@ export function mountId(fd: number): string | undefined {
   return /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1]
 }
 
+/** Of a disk, or of the other side of a network, that is at fault for some files while others can be reached. */
+const BROKEN = ['EIO', 'ENOTCONN', 'ESTALE']
+
 /** @returns undefined where it has gone meanwhile, or is left out */
-function readable<T>(directory: Buffer, leaveOut: LeaveOut, read: () => T): T | undefined {
+function readable<T>(path: Buffer, leaveOut: LeaveOut, read: () => T): T | undefined {
   try {
     return attempt(read)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error
-    const what = directory.length === 0 ? 'that directory' : `'${showName(directory)}' in it`
-    leaveOut(
-      new HostError(`${what} may not be read`, {
-        hint: 'call it as root, by sudo, or name a directory that is yours as a whole',
-        cause: error,
-      }),
-    )
+    const what = path.length === 0 ? 'that directory' : `'${showName(path)}' in it`
+    const { code = '' } = error as NodeJS.ErrnoException
+    if (code === 'EACCES') leaveOut(forbidden(what, error))
+    else if (BROKEN.includes(code))
+      leaveOut(new HostError(`${what} cannot be read: ${code}`, { cause: error }))
+    else throw error
     return undefined
   }
+}
+
+function forbidden(what: string, cause: unknown): HostError {
+  return new HostError(`${what} may not be read`, {
+    hint: 'call it as root, by sudo, or name a directory that is yours as a whole',
+    cause,
+  })
 }
 
 /** Named by its first part: the whole may be longer than any message. */
@@ -244,7 +269,10 @@ export class Descent {
     this.#root = root
   }
 
-  /** @returns a descriptor that the caller has to close; undefined where it is not there any more */
+  /**
+   * @returns a descriptor that the caller has to close; undefined where it is not there any more
+   * @throws CoveredError where something is mounted over it, or above it below the directory
+   */
   open(path: Buffer): number | undefined {
     return attempt(() => {
       const parts = split(path)
