@@ -76,7 +76,7 @@ export const diskfull: Fault<Room> = {
         try {
           await keeping.end()
         } finally {
-          await ballast.giveBack(placeOf(plan).path)
+          await ballast.giveBack()
         }
       },
     }
@@ -125,19 +125,22 @@ class Ballast {
   }
 
   /** Closes it, and waits until the room is there again. */
-  async giveBack(path: string): Promise<void> {
+  async giveBack(): Promise<void> {
     const { size } = this
     const before = freeBytes(this.#file)
     this.close()
     try {
-      // btrfs gives room back when its transaction ends, which is 30 s away otherwise
-      await command('sync', '--file-system', path)
-      // others take of it at once: most of it is enough to know that it came back
-      const isBack = () => freeBytes(path) >= before + size / 2
-      for (let waited = 0; !isBack() && waited < SETTLE_MS; waited += SETTLE_STEP_MS)
-        await sleep(SETTLE_STEP_MS)
+      await withPlace(this.#plan, async (directory) => {
+        const place = procPath(directory)
+        // btrfs gives room back when its transaction ends, which is 30 s away otherwise
+        await command('sync', '--file-system', place)
+        // others take of it at once: most of it is enough to know that it came back
+        const isBack = () => freeBytes(place) >= before + size / 2
+        for (let waited = 0; !isBack() && waited < SETTLE_MS; waited += SETTLE_STEP_MS)
+          await sleep(SETTLE_STEP_MS)
+      })
     } catch {
-      // it has another name by now; the kernel gives the room back all the same, which the witness will see
+      // it has another name by now, or is covered; the kernel gives the room back all the same, which the witness will see
     }
   }
 

@@ -1,12 +1,14 @@
-/** A directory above the one that is drilled gets another name meanwhile. */
-import { readFileSync, renameSync } from 'node:fs'
+/** A directory above the one that is drilled gets another name meanwhile, or something is mounted over it. */
+import { existsSync, readFileSync, renameSync } from 'node:fs'
 import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { cli } from '../../testing/cli.js'
-import { describeDrills, POLL } from '../../testing/drills.js'
+import { describeDrills, POLL, start } from '../../testing/drills.js'
+import { mountHung, NO_HUNG_MOUNT } from '../../testing/hung-mount.js'
 import { mounts } from '../host/mounts.js'
 
-describeDrills('moved', ({ ground, drill }) => {
+describeDrills('moved', ({ ground, argv, place, drill, undo }) => {
   test.each([
     ['readonly', [], 4],
     ['quota-volume', ['--size', '8MiB', '--stop-cmd', 'true', '--start-cmd', 'true'], 1],
@@ -28,5 +30,36 @@ describeDrills('moved', ({ ground, drill }) => {
     const undo = await cli(['drill', 'undo', '--state', ground.state])
     expect(undo.exitCode, undo.stderr).toBe(0)
     expect(covers()).toEqual([])
+  })
+  const hung = NO_HUNG_MOUNT === undefined ? '' : ` (${NO_HUNG_MOUNT})`
+  test.skipIf(NO_HUNG_MOUNT).each(['permissions', 'inodes'])(
+    `%s waits for what never answers, and is mounted over the path, to go${hung}`,
+    async (fault) => {
+      const running = await start(argv(fault, ...place(), '--for', '600s'))
+      const unmount = await mountHung(ground.data, 'everybody')
+      running.child.kill('SIGINT')
+      try {
+        const ended = await Promise.race([running.end(), sleep(20_000, undefined)])
+        expect([ended?.code, ended?.output]).toEqual([4, expect.stringMatching(/not the directory any more/)])
+      } finally {
+        await unmount()
+        await running.end()
+      }
+      expect((await undo()).exitCode).toBe(0)
+    },
+  )
+
+  test.skipIf(NO_HUNG_MOUNT)(`diskfull gives its room back beneath it${hung}`, async () => {
+    const room = ground.free().bytes
+    const running = await start(argv('diskfull', ...place(), '--for', '600s'))
+    const unmount = await mountHung(ground.data, 'everybody')
+    running.child.kill('SIGINT')
+    try {
+      await expect.poll(() => existsSync(path.join(ground.state, 'active')), POLL).toBe(false)
+      await expect.poll(() => ground.free().bytes, POLL).toBe(room)
+    } finally {
+      await unmount()
+      await running.end()
+    }
   })
 })

@@ -40,9 +40,12 @@ export async function withPlace<T>(
   use: (fd: number, path: string) => Promise<T>,
 ): Promise<T> {
   const place = placeOf(plan)
+  const sameBoot = plan.bootId === bootId()
+  // what is mounted there by now is asked nothing, as it may never answer
+  if (sameBoot && mountOf(place.path)?.device !== place.device) throw replaced(place)
   const fd = openKnown(place)
   try {
-    if (!isSameFile(fileId(statOf(fd)), place.id, plan.bootId === bootId())) throw replaced(place)
+    if (!isSameFile(fileId(statOf(fd)), place.id, sameBoot)) throw replaced(place)
     return await use(fd, place.path)
   } finally {
     closeSync(fd)
