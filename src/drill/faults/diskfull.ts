@@ -11,7 +11,7 @@ import { formatSize } from '../../scenario/size.js'
 import { openPlace, openUnnamed, procPath } from '../host/files.js'
 import { placeOf, withPlace } from '../host/place.js'
 import type { DrillPlan } from '../plan.js'
-import { checkMemory, type Fault } from './fault.js'
+import { checkMemory, checkNoDiskNeedsRoom, type Fault } from './fault.js'
 import { keep } from './keep.js'
 
 /** Room comes back a little after the file goes (xfs frees in the background). */
@@ -35,6 +35,7 @@ export const diskfull: Fault<Room> = {
       })
     }
     tryUnnamed(path)
+    checkNoDiskNeedsRoom(plan)
     const takes = Math.max(0, available + (plan.reserved ? reserved : 0) - plan.leave)
     checkMemory(plan, takes)
     const keeps =

@@ -4,6 +4,7 @@ import { HostError } from '../../errors.js'
 import { formatSize } from '../../scenario/size.js'
 import { RefusedError, UndoError } from '../errors.js'
 import { type Capability, hasCapability } from '../host/capabilities.js'
+import { disksOn } from '../host/images.js'
 import { mounts } from '../host/mounts.js'
 import { placeOf } from '../host/place.js'
 import { mountNamespace, mountNamespaces } from '../host/processes.js'
@@ -93,6 +94,16 @@ export function isElsewhere({ mountNamespace: begun }: DrillPlan): boolean {
   if (inside === undefined) return true
   throw new UndoError(
     `it was begun in another mount namespace, that of process ${inside}: nsenter --mount --target ${inside} lightning-chaos drill undo`,
+  )
+}
+
+/** @throws RefusedError where what is on a disk that is a file there would lose what it writes, for want of room */
+export function checkNoDiskNeedsRoom(plan: DrillPlan): void {
+  const disk = disksOn(placeOf(plan)).find(({ needsRoom }) => needsRoom)
+  if (disk === undefined) return
+  throw new RefusedError(
+    `${disk.file} is what ${disk.device} is made of, and has not all of its room yet: what is written to ${disk.device} would be lost`,
+    { hint: 'take that out of use first (losetup --list shows it), or choose drill quota-volume' },
   )
 }
 

@@ -3,6 +3,7 @@ import { closeSync, openSync } from 'node:fs'
 import { setImmediate as breathe } from 'node:timers/promises'
 import { errnoName } from '../../errno.js'
 import { HostError } from '../../errors.js'
+import { RefusedError } from '../errors.js'
 import { type Answer, AT_A_TIME, immutability } from '../host/attributes.js'
 import {
   Descent,
@@ -20,6 +21,7 @@ import {
   statOf,
   walk,
 } from '../host/files.js'
+import { disksOn, type Image, imageId, swapsOn } from '../host/images.js'
 import { placeOf, withPlace } from '../host/place.js'
 import { bootId } from '../host/processes.js'
 import type { DrillPlan } from '../plan.js'
@@ -61,9 +63,12 @@ export const immutable: Fault<Entry> = {
     }
   },
   *save(plan) {
-    const root = openPlace(placeOf(plan).path)
+    const place = placeOf(plan)
+    const images = new Map([...disksOn(place), ...swapsOn(place)].map((image) => [image.id, image]))
+    const root = openPlace(place.path)
     try {
       for (const batch of batches(walk(root))) {
+        for (const { name, id } of batch) checkNoImage(plan, { name }, images.get(imageId(id)))
         const answers = immutability(
           'get',
           batch.map(({ fd }) => fd),
@@ -137,6 +142,18 @@ export const immutable: Fault<Entry> = {
       ...(restored + failed.lines.length === 0 ? { gone: 'nothing was immutable any more' } : {}),
     }
   },
+}
+
+/** @throws RefusedError where a file is one that the kernel writes to: not even that may write to it then */
+function checkNoImage(plan: DrillPlan, entry: Pick<Entry, 'name'>, image: Image | undefined): void {
+  if (image === undefined) return
+  const [why, shown] =
+    image.device === 'swap'
+      ? ['could not be turned off', 'swapon --show']
+      : ['would get errors for what is written to it', 'losetup --list']
+  throw new RefusedError(`${show(plan, entry)} is what ${image.device} is made of, which ${why}`, {
+    hint: `take that out of use first, or name a directory without it; ${shown} shows it`,
+  })
 }
 
 interface Held {

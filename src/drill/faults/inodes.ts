@@ -4,7 +4,7 @@ import { setImmediate as breathe } from 'node:timers/promises'
 import { HostError, UsageError } from '../../errors.js'
 import { findAt, namesIn, openAt, pathOf, removeEmpty, statOf } from '../host/files.js'
 import { placeOf, withPlace } from '../host/place.js'
-import { checkMemory, type Fault, Told } from './fault.js'
+import { checkMemory, checkNoDiskNeedsRoom, type Fault, Told } from './fault.js'
 import { keep } from './keep.js'
 
 const FILES_AT_A_TIME = 500
@@ -46,6 +46,8 @@ export const inodes: Fault<Directory> = {
     if (ffree > MOST_FILES)
       throw new HostError(`${mountPoint} has ${ffree} free inodes, too many to use up in time`)
     checkMemory(plan, (ffree - plan.leave) * INODE_IN_MEMORY)
+    // elsewhere an inode takes its room when it is made (xfs)
+    if (!type.startsWith('ext')) checkNoDiskNeedsRoom(plan)
     return {
       does: [
         `makes ${Math.max(0, ffree - plan.leave)} empty files, of ${ffree} free inodes of ${mountPoint} (${type})`,

@@ -2,6 +2,7 @@
 import { CommandError, command } from '../../sandbox/command.js'
 import { UntouchedError } from '../errors.js'
 import { procPath } from '../host/files.js'
+import { disksOn } from '../host/images.js'
 import { placeOf, withPlace } from '../host/place.js'
 import { bootId } from '../host/processes.js'
 import type { DrillPlan } from '../plan.js'
@@ -23,6 +24,7 @@ export const stall: Fault<Frozen> = {
       does: [
         `freezes ${mountPoint} (${type}): every write to it waits, and whoever waits cannot be killed (fsfreeze --freeze)`,
         'whatever else is on that file system waits as well',
+        ...disksOn(placeOf(plan)).map(({ device, file }) => `so does what is on ${device}, which is ${file}`),
       ],
       undoes: ['thaws it (fsfreeze --unfreeze)'],
     }

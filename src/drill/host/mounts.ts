@@ -72,7 +72,7 @@ export function rootOf(place: string, { root, point }: Mount): string {
   return path.join(root, path.relative(point, place))
 }
 
-/** Space, tab, newline and backslash are written in octal. */
-function unescapeOctal(text: string): string {
+/** In files of /proc that have words, space, tab, newline and backslash are written in octal. */
+export function unescapeOctal(text: string): string {
   return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
 }
