@@ -1,15 +1,18 @@
 /** All inodes of a file system used up: seen, kept so, and given back. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { cli } from '../../testing/cli.js'
-import { describeDrills, POLL, start } from '../../testing/drills.js'
+import { describeDrills, killBoth, start } from '../../testing/drills.js'
 import { mountHung, NO_HUNG_MOUNT } from '../../testing/hung-mount.js'
 
-describeDrills('inodes', ({ ground, argv, drill, place }) => {
+describeDrills('inodes', ({ ground, argv, drill, undo, place }) => {
+  /** The directory of the drill that is on. */
+  const made = () =>
+    path.join(ground.data, readdirSync(ground.data).find((name) => name.startsWith('.lightning-chaos'))!)
+
   test('are used up, also those that others give back, and come back', async () => {
     const free = ground.free()
     const { exitCode, stdout, stderr } = await drill('inodes', ...place(), '--for', '1s', '--leave', '0')
@@ -28,26 +31,37 @@ describeDrills('inodes', ({ ground, argv, drill, place }) => {
     expect([many.exitCode, many.stderr]).toEqual([2, expect.stringMatching(/leaves 512 at most/)])
   })
 
-  test('come back though the directory has another name, and are waited for where it is elsewhere', async () => {
+  test('come back though the directory has another name, or is elsewhere', async () => {
     const free = ground.free()
-    const isOn = () => readdirSync(ground.data).find((name) => name.startsWith('.lightning-chaos'))
     for (const away of [path.join(ground.data, 'mine'), path.join(ground.mountPoint, 'mine')]) {
-      const running = drill('inodes', ...place(), '--for', '3s')
-      await expect.poll(() => isOn() !== undefined && ground.free().inodes, POLL).toBe(0)
-      const name = isOn()!
-      renameSync(path.join(ground.data, name), away)
-      const { exitCode, stdout, stderr } = await running
-      if (away.startsWith(ground.data)) {
-        expect(exitCode, stdout + stderr).toBe(0)
-      } else {
-        expect(stderr).toMatch(/is not there any more, and its inodes were not given back/)
-        expect(exitCode, stdout).toBe(4)
-        renameSync(away, path.join(ground.data, name))
-        expect((await cli(['drill', 'undo', '--state', ground.state])).exitCode).toBe(0)
-      }
+      const running = await start(argv('inodes', ...place(), '--for', '600s'))
+      renameSync(made(), away)
+      running.child.kill('SIGINT')
+      const { code, output } = await running.end()
+      expect(code, output).toBe(130)
+      expect(output).toContain(`${free.inodes} inodes free`)
       expect(existsSync(away)).toBe(false)
       expect(ground.free()).toEqual(free)
     }
+  })
+
+  test('are waited for where nobody is left who knows where the directory is', async () => {
+    const others = Array.from({ length: 10 }, (_, index) => path.join(ground.mountPoint, `other-${index}`))
+    for (const other of others) writeFileSync(other, '')
+    const running = await start(argv('inodes', ...place(), '--for', '600s'))
+    const from = made()
+    const away = path.join(ground.mountPoint, 'mine')
+    renameSync(from, away)
+    await killBoth(running)
+    // what others give back is no sign of it
+    for (const other of others) rmSync(other)
+    const { exitCode, stdout, stderr } = await undo()
+    expect(exitCode, stdout).toBe(4)
+    expect(stderr).toMatch(
+      /is not there any more, and its inodes were not given back; where it is now: find /,
+    )
+    renameSync(away, from)
+    expect((await undo()).exitCode).toBe(0)
   })
 
   const hung = NO_HUNG_MOUNT === undefined ? '' : ` (${NO_HUNG_MOUNT})`
@@ -56,8 +70,7 @@ describeDrills('inodes', ({ ground, argv, drill, place }) => {
     mkdirSync(covered)
     const running = await start(argv('inodes', ...place(), '--for', '600s'))
     const unmount = await mountHung(covered, 'everybody')
-    const name = readdirSync(ground.data).find((each) => each.startsWith('.lightning-chaos'))!
-    renameSync(path.join(ground.data, name), path.join(ground.data, 'mine'))
+    renameSync(made(), path.join(ground.data, 'mine'))
     running.child.kill('SIGINT')
     try {
       const ended = await Promise.race([running.end(), sleep(20_000, undefined)])

@@ -2,8 +2,20 @@
 import { closeSync, constants, mkdirSync, openSync, statfsSync, unlinkSync } from 'node:fs'
 import { setImmediate as breathe } from 'node:timers/promises'
 import { HostError, UsageError } from '../../errors.js'
-import { findAt, namesIn, openAt, pathOf, removeEmpty, statOf } from '../host/files.js'
+import {
+  fileId,
+  findAt,
+  isSameFile,
+  namesIn,
+  openAt,
+  openParent,
+  pathOf,
+  removeEmpty,
+  statOf,
+} from '../host/files.js'
 import { placeOf, withPlace } from '../host/place.js'
+import { until } from '../host/wait.js'
+import type { DrillPlan } from '../plan.js'
 import { checkMemory, checkNoDiskNeedsRoom, type Fault, Told } from './fault.js'
 import { keep } from './keep.js'
 
@@ -12,6 +24,9 @@ const FILES_AT_A_TIME = 500
 const MOST_FILES = 20_000_000
 /** The witness takes what is left, with a descriptor for each. */
 const MOST_LEFT = 512
+
+/** An inode comes back a little after its file goes (xfs frees in the background). */
+const SETTLING = { milliseconds: 10_000, stepMs: 20 }
 
 /** Bytes that the kernel needs for a file without content, about. */
 const INODE_IN_MEMORY = 1024
@@ -85,6 +100,7 @@ export const inodes: Fault<Directory> = {
       async release() {
         try {
           await keeping.end()
+          await removeElsewhere(plan, saved!.directory, directory)
         } finally {
           closeSync(directory)
         }
@@ -95,24 +111,53 @@ export const inodes: Fault<Directory> = {
     const left = new Told()
     const failed = new Told()
     let removed = 0
+    let now = 0
     for (const { directory, free } of saved) {
       await withPlace(plan, async (place, path) => {
         const name = Buffer.from(directory)
         const found = findAt(place, name, (fd) => hasFile(fd, name))
         if (found !== undefined) removed += await removeFiles(place, found, directory, left)
         else removeEmpty(place, name)
-        if (found !== undefined || free <= plan.leave || statfsSync(pathOf(place)).ffree > plan.leave) return
+        const areBack = () => {
+          now = statfsSync(pathOf(place)).ffree
+          return found !== undefined || isBack(now, free, plan.leave)
+        }
+        if (await until(areBack, SETTLING)) return
         failed.add(
           `${path}/${directory} is not there any more, and its inodes were not given back; where it is now: find ${placeOf(plan).mountPoint} -xdev -name ${directory}`,
         )
       })
     }
-    return { detail: `${removed} empty files removed`, left: left.lines, failed: failed.lines }
+    return {
+      detail: `${removed} empty files removed, ${now} inodes free`,
+      left: left.lines,
+      failed: failed.lines,
+    }
   },
 }
 
 function directoryOf(id: string): string {
   return `.lightning-chaos-${id}`
+}
+
+/** Others make and remove files, too: most of what was free before is enough to know that it came back. */
+function isBack(now: number, before: number, leave: number): boolean {
+  return before <= leave || (now - leave) * 2 >= before - leave
+}
+
+/** What was moved out of the place, only who has it open finds: `undo` looks in the place alone. */
+async function removeElsewhere(plan: DrillPlan, known: string, directory: number): Promise<void> {
+  const parent = openParent(directory)
+  try {
+    if (isSameFile(fileId(statOf(parent)), placeOf(plan).id, true)) return
+    const isIt = (fd: number) => isSameFile(fileId(statOf(fd)), fileId(statOf(directory)), true)
+    const found = findAt(parent, Buffer.from(known), isIt)
+    const left = new Told()
+    if (found !== undefined) await removeFiles(parent, found, known, left)
+    if (left.lines.length > 0) throw new HostError(left.lines.join(', '))
+  } finally {
+    closeSync(parent)
+  }
 }
 
 /** @returns false where there is no room, not for a name either */

@@ -81,7 +81,18 @@ export function openPlace(path: string | Buffer, from?: number): number {
  * @throws CoveredError where something is mounted over it; RefusedError where it would lead elsewhere: names come from journals, too
  */
 export function openAt(directory: number, name: Buffer): number {
-  const fd = openAcross(directory, name)
+  return onMountOf(directory, openAcross(directory, name), name)
+}
+
+/**
+ * Opens the directory that a directory lies in by now.
+ * @throws CoveredError where something is mounted over that; an Error of Node where what it was opened through does not have it
+ */
+export function openParent(directory: number): number {
+  return onMountOf(directory, openSync(pathOf(directory, PARENT), O_PATH), PARENT)
+}
+
+function onMountOf(directory: number, fd: number, name: Buffer): number {
   if (mountId(fd) === mountId(directory)) return fd
   closeSync(fd)
   throw new CoveredError(`'${showName(name)}' is covered by what is mounted over it`)
