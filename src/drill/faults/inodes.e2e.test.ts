@@ -1,7 +1,7 @@
 /** All inodes of a file system used up: seen, kept so, and given back. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
@@ -62,6 +62,25 @@ describeDrills('inodes', ({ ground, argv, drill, undo, place }) => {
     )
     renameSync(away, from)
     expect((await undo()).exitCode).toBe(0)
+  })
+
+  test('are given back though somebody else put a directory of the same name in its place', async () => {
+    const theirs = path.join(ground.data, 'theirs')
+    mkdirSync(theirs)
+    writeFileSync(path.join(theirs, 'file'), '')
+    for (const file of [theirs, path.join(theirs, 'file')]) chownSync(file, 65534, 65534)
+    const free = ground.free()
+    const running = await start(argv('inodes', ...place(), '--for', '600s'))
+    const from = made()
+    renameSync(from, path.join(ground.data, 'mine'))
+    renameSync(path.join(theirs, 'file'), path.join(theirs, path.basename(from)))
+    renameSync(theirs, from)
+    running.child.kill('SIGINT')
+    const { code, output } = await running.end()
+    expect(code, output).toBe(130)
+    expect(existsSync(path.join(ground.data, 'mine'))).toBe(false)
+    expect(ground.free()).toEqual(free)
+    rmSync(from, { recursive: true })
   })
 
   const hung = NO_HUNG_MOUNT === undefined ? '' : ` (${NO_HUNG_MOUNT})`

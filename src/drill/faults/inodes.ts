@@ -115,12 +115,13 @@ export const inodes: Fault<Directory> = {
     for (const { directory, free } of saved) {
       await withPlace(plan, async (place, path) => {
         const name = Buffer.from(directory)
-        const found = findAt(place, name, (fd) => hasFile(fd, name))
+        const found = findAt(place, name, (fd) => isDirectoryOfOurs(fd, name))
         if (found !== undefined) removed += await removeFiles(place, found, directory, left)
         else removeEmpty(place, name)
         const areBack = () => {
           now = statfsSync(pathOf(place)).ffree
-          return found !== undefined || isBack(now, free, plan.leave)
+          // others make and remove files, too: most of what was free is enough to know that it came back
+          return Math.max(removed, now - plan.leave) * 2 >= free - plan.leave
         }
         if (await until(areBack, SETTLING)) return
         failed.add(
@@ -138,11 +139,6 @@ export const inodes: Fault<Directory> = {
 
 function directoryOf(id: string): string {
   return `.lightning-chaos-${id}`
-}
-
-/** Others make and remove files, too: most of what was free before is enough to know that it came back. */
-function isBack(now: number, before: number, leave: number): boolean {
-  return before <= leave || (now - leave) * 2 >= before - leave
 }
 
 /** What was moved out of the place, only who has it open finds: `undo` looks in the place alone. */
@@ -172,8 +168,10 @@ function makeFile(directory: number, name: string): boolean {
   }
 }
 
-function hasFile(directory: number, name: Buffer): boolean {
+/** Whoever the place belongs to may put another one under its name, but none of ours. */
+function isDirectoryOfOurs(directory: number, name: Buffer): boolean {
   try {
+    if (Number(statOf(directory).uid) !== process.geteuid?.()) return false
     closeSync(openAt(directory, name))
     return true
   } catch {
