@@ -6,6 +6,7 @@ import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { cli } from '../testing/cli.js'
+import { prepareGround } from '../testing/drill-ground.js'
 import { describeDrills, killBoth, start } from '../testing/drills.js'
 import { activeDirectory, readJournal } from './journal.js'
 
@@ -227,6 +228,31 @@ describeDrills(
       await once(holder, 'exit')
       const { exitCode, stdout } = await undo()
       expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/its mount namespace is gone/)])
+    })
+    test('where its file system was mounted again meanwhile, and is another device', async () => {
+      const own = prepareGround()
+      try {
+        const tree = () => ({ ...own.snapshot(), mounts: '' })
+        const before = tree()
+        await killBoth(
+          await start(argv('permissions', '--path', own.data, '--state', own.state, '--for', '60s')),
+        )
+        execFileSync('umount', [own.mountPoint])
+        // takes the number of the device that was unmounted
+        const other = path.join(own.directory, 'other')
+        mkdirSync(other)
+        writeFileSync(`${other}.image`, Buffer.alloc(1 << 20))
+        execFileSync('mkfs.ext4', ['-q', '-F', `${other}.image`])
+        execFileSync('mount', ['-o', 'loop', `${other}.image`, other])
+        execFileSync('mount', ['-o', 'loop', path.join(own.directory, 'image'), own.mountPoint])
+        execFileSync('umount', [other])
+        const { exitCode, stdout, stderr } = await cli(['drill', 'undo', '--state', own.state])
+        expect(exitCode, stderr).toBe(0)
+        expect(stdout).not.toMatch(/left as it is/)
+        expect(tree()).toEqual(before)
+      } finally {
+        own.remove()
+      }
     })
   },
 )

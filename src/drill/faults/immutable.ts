@@ -22,8 +22,7 @@ import {
   walk,
 } from '../host/files.js'
 import { disksOn, type Image, imageId, swapsOn } from '../host/images.js'
-import { placeOf, withPlace } from '../host/place.js'
-import { bootId } from '../host/processes.js'
+import { devicesHold, placeOf, withPlace } from '../host/place.js'
 import type { DrillPlan } from '../plan.js'
 import { type Fault, needCapability, Told } from './fault.js'
 
@@ -198,7 +197,7 @@ async function eachBatch(
   stop: AbortSignal | undefined,
   visitor: Visitor,
 ): Promise<void> {
-  const sameBoot = plan.bootId === bootId()
+  const hold = devicesHold(plan)
   await withPlace(plan, async (root) => {
     const descent = new Descent(root)
     try {
@@ -209,7 +208,7 @@ async function eachBatch(
             let fd: number | undefined
             try {
               fd = descent.open(nameFromJson(entry.name))
-              const same = fd !== undefined && isSameFile(fileId(statOf(fd)), entry, sameBoot)
+              const same = fd !== undefined && isSameFile(fileId(statOf(fd)), entry, hold)
               if (fd !== undefined && same) {
                 there.push({ entry, fd })
                 continue

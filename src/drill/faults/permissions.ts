@@ -20,8 +20,7 @@ import {
   statOf,
   walk,
 } from '../host/files.js'
-import { placeOf, withPlace } from '../host/place.js'
-import { bootId } from '../host/processes.js'
+import { devicesHold, placeOf, withPlace } from '../host/place.js'
 import type { DrillPlan } from '../plan.js'
 import { type Fault, Told } from './fault.js'
 
@@ -189,7 +188,7 @@ async function eachEntry(
   stop: AbortSignal | undefined,
   visitor: Visitor,
 ): Promise<void> {
-  const sameBoot = plan.bootId === bootId()
+  const hold = devicesHold(plan)
   await withPlace(plan, async (root) => {
     const descent = new Descent(root)
     try {
@@ -199,7 +198,7 @@ async function eachEntry(
         let fd: number | undefined
         try {
           fd = descent.open(nameFromJson(entry.name))
-          const same = fd !== undefined && isSameFile(fileId(statOf(fd)), entry, sameBoot)
+          const same = fd !== undefined && isSameFile(fileId(statOf(fd)), entry, hold)
           visitor.visit(entry, same ? fd : undefined)
         } catch (error) {
           visitor.failed(entry, error as NodeJS.ErrnoException)

@@ -41,9 +41,9 @@ export function fileId({ dev, ino, birthtimeNs }: BigIntStats): FileId {
   return { dev: String(dev), ino: String(ino), born: String(birthtimeNs) }
 }
 
-/** @param sameBoot the number of a device holds until the next boot, and says nothing after it */
-export function isSameFile(a: FileId, b: FileId, sameBoot: boolean): boolean {
-  return a.ino === b.ino && a.born === b.born && (!sameBoot || a.dev === b.dev)
+/** @param devicesHold whether the numbers of devices are still the same: see devicesHold in place.ts */
+export function isSameFile(a: FileId, b: FileId, devicesHold: boolean): boolean {
+  return a.ino === b.ino && a.born === b.born && (!devicesHold || a.dev === b.dev)
 }
 
 /** The same for what is looked for by that, on one file system. */

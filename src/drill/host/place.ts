@@ -40,16 +40,27 @@ export async function withPlace<T>(
   use: (fd: number, path: string) => Promise<T>,
 ): Promise<T> {
   const place = placeOf(plan)
-  const sameBoot = plan.bootId === bootId()
+  const hold = devicesHold(plan)
   // what is mounted there by now is asked nothing, as it may never answer
-  if (sameBoot && mountOf(place.path)?.device !== place.device) throw replaced(place)
+  if (hold && mountOf(place.path)?.device !== place.device) throw replaced(place)
   const fd = openKnown(place)
   try {
-    if (!isSameFile(fileId(statOf(fd)), place.id, sameBoot)) throw replaced(place)
+    if (!isSameFile(fileId(statOf(fd)), place.id, hold)) throw replaced(place)
     return await use(fd, place.path)
   } finally {
     closeSync(fd)
   }
+}
+
+/**
+ * Whether the numbers of devices are what they were when the plan was made: until the next boot, and until the file system is
+ * unmounted. It has another one where it is mounted again.
+ */
+export function devicesHold(plan: DrillPlan): boolean {
+  const { device, mountPoint } = placeOf(plan)
+  return (
+    plan.bootId === bootId() && mounts().some((each) => each.device === device && each.point === mountPoint)
+  )
 }
 
 function openKnown(place: Place): number {
