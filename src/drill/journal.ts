@@ -6,8 +6,9 @@
  *     STATE/active/saved.jsonl   a line for each thing that will be changed, as it was
  *     STATE/active/armed.json    how many lines there are, and their SHA-256; the plan once more
  *     STATE/undone.json          what was STATE/active/plan.json, of the last drill that was undone
+ *     STATE/undo.lock            what an undo locks: undo-lock.ts
  *
- * Each file is written once, synced, and so is its directory, before the next begins; the first change of the host comes
+ * Each file of a journal is written once, synced, and so is its directory, before the next begins; the first change of the host comes
  * after all three. So one that somebody cut shows it, and where armed.json is missing there is most likely nothing to undo.
  */
 import { createHash } from 'node:crypto'
@@ -33,6 +34,7 @@ import { HostError } from '../errors.js'
 import { RefusedError } from './errors.js'
 import { isGone, syncDirectory } from './host/files.js'
 import type { DrillPlan } from './plan.js'
+import { prepareLock } from './undo-lock.js'
 
 /** What a fault saved of one thing: JSON, and its own business. */
 export type Saved = object
@@ -82,14 +84,11 @@ function defaultState(): string {
   return path.join(process.env.XDG_STATE_HOME || path.join(homedir(), '.local/state'), 'lightning-chaos')
 }
 
-/** Makes the state directory where it is not there. @throws RefusedError, HostError */
+/** Makes the state directory where it is not there, and what undos lock in it. @throws RefusedError, HostError */
 export function openState(state: string): void {
-  try {
-    makeDirectories(state)
-  } catch (error) {
-    throw noRoom(state, error)
-  }
+  withRoom(state, () => makeDirectories(state))
   checkState(state)
+  withRoom(state, () => prepareLock(state))
 }
 
 /** Not by mkdir's `recursive`: in Node 20 that never ends below /proc. */
@@ -221,13 +220,8 @@ export class Journal {
     removeJournal(this.#state)
   }
 
-  /** @throws HostError where it cannot be written */
   #keep<T>(write: () => T): T {
-    try {
-      return write()
-    } catch (error) {
-      throw noRoom(this.#state, error)
-    }
+    return withRoom(this.#state, write)
   }
 
   /** A file is there as a whole, or not at all. */
@@ -366,6 +360,15 @@ function lookAt(file: string): Stats | undefined {
   } catch (error) {
     if (isGone(error)) return undefined
     throw error
+  }
+}
+
+/** @throws HostError where it cannot be written */
+function withRoom<T>(state: string, write: () => T): T {
+  try {
+    return write()
+  } catch (cause) {
+    throw noRoom(state, cause)
   }
 }
 

@@ -1,17 +1,25 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, statSync } from 'node:fs'
+import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeEach, expect, test } from 'vitest'
 import { has } from '../testing/cli.js'
 import { freshPath } from '../testing/directory.js'
-import { aloneIn } from './undo-lock.js'
+import { aloneIn, prepareLock } from './undo-lock.js'
 
 let state: string
 beforeEach(() => {
   state = freshPath()
   mkdirSync(state)
 })
+
+/** Somebody who locks a file, and says so. */
+function holder(file: string, how: '--exclusive' | '--shared') {
+  const other = spawn('flock', ['--no-fork', how, file, 'cat'], { stdio: ['pipe', 'pipe', 'inherit'] })
+  other.stdin.write('.')
+  return other
+}
 
 test.skipIf(!has('flock'))('of two at once, one begins when the other has ended', async () => {
   const said: string[] = []
@@ -27,18 +35,29 @@ test.skipIf(!has('flock'))('of two at once, one begins when the other has ended'
 })
 
 test.skipIf(!has('flock'))('it is held while somebody else has it', async () => {
-  const other = spawn('flock', ['--exclusive', state, 'cat'], { stdio: ['pipe', 'pipe', 'inherit'] })
-  other.stdin.write('.')
+  prepareLock(state)
+  const other = holder(path.join(state, 'undo.lock'), '--exclusive')
   await once(other.stdout, 'data')
-  let isEnded = false
-  other.once('exit', () => {
-    isEnded = true
-  })
-  const ours = aloneIn(state, async () => isEnded)
-  // killed, as a tool may be: the kernel gives it back
-  setTimeout(() => other.kill('SIGKILL'), 100)
-  other.stdin.destroy()
+  let isKilled = false
+  const ours = aloneIn(state, async () => isKilled)
+  // as a tool may be: the kernel gives it back
+  setTimeout(() => {
+    isKilled = true
+    other.kill('SIGKILL')
+  }, 100)
   expect(await ours).toBe(true)
+})
+
+test.skipIf(!has('flock'))('whoever may read the state directory holds nothing up', async () => {
+  chmodSync(state, 0o755)
+  const other = holder(state, '--shared')
+  await once(other.stdout, 'data')
+  try {
+    expect(await aloneIn(state, async () => readdirSync(state))).toEqual(['undo.lock'])
+    expect(statSync(path.join(state, 'undo.lock')).mode & 0o777).toBe(0o600)
+  } finally {
+    other.kill('SIGKILL')
+  }
 })
 
 test('where nothing can be locked, it is done all the same', async () => {
