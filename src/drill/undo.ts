@@ -6,7 +6,14 @@ import { forgetTrace } from './call-trace.js'
 import { UndoError } from './errors.js'
 import type { Undone } from './faults/fault.js'
 import { FAULTS } from './faults/index.js'
-import { bootId, isNamespaceGone, isRunning, processesWith } from './host/processes.js'
+import {
+  bootId,
+  isNamespaceGone,
+  isRunning,
+  processesWith,
+  processState,
+  starterOf,
+} from './host/processes.js'
 import { until } from './host/wait.js'
 import { activeDirectory, type JournalContent, readJournal, removeJournal, wasUndone } from './journal.js'
 import { type DrillPlan, drillMark } from './plan.js'
@@ -165,15 +172,22 @@ async function endWatchdog(found: JournalContent): Promise<void> {
 
 /**
  * A program that a watchdog had started does its work although the watchdog was killed: what it changes after the undo
- * would stay. It has the drill's mark, in whatever session it is.
+ * would stay. It has the drill's mark, in whatever session it is. Others may have it, too, as the id is no secret: whom we
+ * have not started is not waited for, and nobody for as long as ever new ones come.
  */
 async function endPrograms({ watchdog, plan }: JournalContent): Promise<void> {
   if (watchdog === undefined || plan === undefined) return
-  const programs = () => processesWith(drillMark(plan)).filter((pid) => pid !== pidOf(watchdog))
-  for (const pid of programs()) send(pid, 'SIGKILL')
-  if (await until(() => programs().length === 0, KILLING)) return
+  const killAll = () => {
+    const programs = processesWith(drillMark(plan)).filter((pid) => pid !== pidOf(watchdog))
+    for (const pid of programs) send(pid, 'SIGKILL')
+    return programs.filter((pid) => starterOf(pid) === process.getuid?.())
+  }
+  if (await until(() => killAll().length === 0, KILLING)) return
+  const last = killAll().flatMap((pid) => processState(pid) ?? [])
+  if (await until(() => !last.some(isRunning), KILLING)) return
+  const stuck = last.filter(isRunning).map(({ pid }) => pid)
   throw new UndoError(
-    `a program of the drill cannot be ended, and may still change something: ${programs().join(', ')}`,
+    `a program of the drill cannot be ended, and may still change something: ${stuck.join(', ')}`,
     {
       hint: 'once it has ended: lightning-chaos drill undo',
     },
@@ -192,6 +206,7 @@ function send(pid: number, what: 'SIGTERM' | 'SIGKILL'): void {
   try {
     process.kill(pid, what)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error // it has just ended
+    // it has just ended, or is somebody else's: whoever waits for it sees that
+    if (!['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
   }
 }

@@ -136,8 +136,7 @@ export interface Credentials {
 export function credentialsOf(pid: number): Credentials | undefined {
   const status = textOf(`/proc/${pid}/status`)
   if (status === undefined) return undefined
-  const words = (name: string) =>
-    (new RegExp(`^${name}:(.*)$`, 'm').exec(status)?.[1] ?? '').trim().split(/\s+/).filter(Boolean)
+  const words = (name: string) => wordsIn(status, name)
   const effective: readonly string[] = capabilitiesIn(status)
   return {
     uid: Number(words('Uid')[3]),
@@ -145,6 +144,16 @@ export function credentialsOf(pid: number): Credentials | undefined {
     groups: words('Groups').map(Number),
     capabilities: PASSING.filter((name) => effective.includes(name)),
   }
+}
+
+/** The user who started a process: its real one, whatever rights its program has (set-user-ID). */
+export function starterOf(pid: number): number | undefined {
+  const status = textOf(`/proc/${pid}/status`)
+  return status === undefined ? undefined : Number(wordsIn(status, 'Uid')[0])
+}
+
+function wordsIn(status: string, name: string): string[] {
+  return (new RegExp(`^${name}:(.*)$`, 'm').exec(status)?.[1] ?? '').trim().split(/\s+/).filter(Boolean)
 }
 
 /** Other processes that have something open below a directory, as far as we may look. */
