@@ -1,6 +1,10 @@
+import { spawnSync } from 'node:child_process'
 import {
+  chownSync,
+  closeSync,
   existsSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -10,6 +14,7 @@ import {
 } from 'node:fs'
 import path from 'node:path'
 import { beforeEach, expect, test, vi } from 'vitest'
+import { NOBODY as AS_NOBODY } from '../testing/cli.js'
 import { freshPath } from '../testing/directory.js'
 import { findPlace } from './host/place.js'
 import { bootId } from './host/processes.js'
@@ -18,6 +23,8 @@ import { isInPlace, makeWorkloadDirectory, removeWorkloadDirectory } from './wor
 
 /** What whoever owns the place does as soon as the directory is made. */
 let afterMade: (directory: string) => void = () => {}
+/** What others do right before a directory is removed. */
+let beforeRemoved: (directory: string) => void = () => {}
 vi.mock('node:fs', async (original) => {
   const fs = await original<typeof import('node:fs')>()
   const mkdirSync = ((where: string | Buffer, options: object) => {
@@ -25,7 +32,11 @@ vi.mock('node:fs', async (original) => {
     if (String(where).includes('.lightning-chaos-workload-')) afterMade(path.basename(String(where)))
     return made
   }) as typeof fs.mkdirSync
-  return { ...fs, mkdirSync }
+  const rmdirSync = ((where: string | Buffer) => {
+    beforeRemoved(String(where))
+    fs.rmdirSync(where)
+  }) as typeof fs.rmdirSync
+  return { ...fs, mkdirSync, rmdirSync }
 })
 
 const NOBODY = { uid: 65534, gid: 65534, groups: [] }
@@ -34,6 +45,7 @@ let data: string
 let plan: DrillPlan
 beforeEach(() => {
   afterMade = () => {}
+  beforeRemoved = () => {}
   const root = freshPath()
   state = path.join(root, 'state')
   data = path.join(root, 'data')
@@ -75,4 +87,46 @@ test('it is removed under another name, and what has its name by then is left', 
   expect(readFileSync(path.join(made.path, 'theirs'), 'utf8')).toBe('x')
   expect(readdirSync(state)).toEqual([])
   rmSync(made.path, { recursive: true })
+})
+
+test.skipIf(process.geteuid?.() !== 0).each(['.', 'below'])(
+  "the service's user, who has it open, puts nothing into it while it is removed: %s",
+  async (name) => {
+    const made = await makeWorkloadDirectory(state, plan, NOBODY)
+    const directory = path.join(made.path, name)
+    mkdirSync(directory, { recursive: true })
+    chownSync(directory, NOBODY.uid, NOBODY.gid)
+    writeFileSync(path.join(directory, 'log'), '')
+    const fd = openSync(directory, 'r')
+    const [setpriv, ...touch] = [...AS_NOBODY, 'touch', '/proc/self/fd/3/more']
+    beforeRemoved = () => spawnSync(setpriv!, touch, { stdio: ['ignore', 'ignore', 'ignore', fd] })
+    await removeWorkloadDirectory(state).finally(() => closeSync(fd))
+    expect(existsSync(made.path)).toBe(false)
+    expect(readdirSync(state)).toEqual([])
+  },
+)
+
+test('it is removed although it gets another name meanwhile', async () => {
+  const made = await makeWorkloadDirectory(state, plan, NOBODY)
+  const elsewhere = path.join(data, 'elsewhere')
+  beforeRemoved = () => {
+    beforeRemoved = () => {}
+    renameSync(made.path, elsewhere)
+  }
+  await removeWorkloadDirectory(state)
+  expect([existsSync(made.path), existsSync(elsewhere)]).toEqual([false, false])
+})
+
+test('it is not called removed where somebody goes on writing to it all the time', async () => {
+  const made = await makeWorkloadDirectory(state, plan, NOBODY)
+  beforeRemoved = () => writeFileSync(path.join(made.path, 'log'), '')
+  const clock = vi.spyOn(performance, 'now')
+  let now = 0
+  clock.mockImplementation(() => (now += 20_000))
+  await expect(removeWorkloadDirectory(state)).rejects.toThrow(/somebody goes on writing to .*workload-x/)
+  clock.mockRestore()
+  expect(readdirSync(state)).toEqual(['workload.json'])
+  beforeRemoved = () => {}
+  await removeWorkloadDirectory(state)
+  expect([existsSync(made.path), readdirSync(state)]).toEqual([false, []])
 })

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import {
+  chmodSync,
   chownSync,
   closeSync,
   fsyncSync,
@@ -16,6 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import path from 'node:path'
+import { setImmediate as breathe } from 'node:timers/promises'
 import { isAlive, ownerName } from '../sandbox/owner.js'
 import { RefusedError, UndoError } from './errors.js'
 import {
@@ -30,12 +32,16 @@ import {
   openPlace,
   pathOf,
   removeEmpty,
+  showName,
   statOf,
   syncDirectory,
 } from './host/files.js'
 import { placeOf, withPlace } from './host/place.js'
 import { bootId, type Credentials } from './host/processes.js'
 import type { DrillPlan } from './plan.js'
+
+/** How long somebody may go on writing there. */
+const REMOVING_MS = 60_000
 
 interface Note {
   readonly plan: DrillPlan
@@ -110,7 +116,10 @@ function checkJustMade(fd: number, where: string): void {
   })
 }
 
-/** Removes what is noted down, and the note. Nobody may be at work in it. */
+/**
+ * Removes what is noted down, and the note. Nobody may be at work in it.
+ * @throws UndoError where somebody is all the same, so that it is not empty in good time; the note is kept then
+ */
 export async function removeWorkloadDirectory(state: string): Promise<void> {
   const note = readNote(state)
   if (note === undefined) return
@@ -118,10 +127,27 @@ export async function removeWorkloadDirectory(state: string): Promise<void> {
   await withPlace(plan, async (place) => {
     const isIt = (fd: number) => isSameFile(fileId(statOf(fd)), id!, plan.bootId === bootId())
     if (id === undefined) return void removeEmpty(place, Buffer.from(name))
-    const found = findAt(place, Buffer.from(name), isIt)
-    if (found !== undefined) removeTree(place, found)
+    const find = () => findAt(place, Buffer.from(name), isIt)
+    const deadline = performance.now() + REMOVING_MS
+    // whoever owns the place may give it another name at any time
+    for (let found = find(); found !== undefined; found = find()) {
+      try {
+        if (performance.now() > deadline) throw inUse(path.join(placeOf(plan).path, showName(found.name)))
+        attempt(() => clear(found.fd))
+      } finally {
+        closeSync(found.fd)
+      }
+      removeEmpty(place, found.name)
+      await breathe()
+    }
   })
   rmSync(noteFile(state), { force: true })
+}
+
+function inUse(where: string): UndoError {
+  return new UndoError(`somebody goes on writing to ${where}, which cannot be removed therefore`, {
+    hint: 'once nobody does: lightning-chaos drill undo',
+  })
 }
 
 /** The directory that a tool which is gone has left; undefined where there is none. */
@@ -174,35 +200,37 @@ function writeNote(state: string, note: Note): void {
 }
 
 /**
- * By descriptors, so that no link is followed; and a mount is neither removed nor entered: EBUSY. What lies deeper is moved up
- * first, so that no tree is too deep.
+ * Removes what lies in a directory, and moves up what lies deeper, so that no tree is too deep; it is empty once that has been
+ * repeated for each level. By descriptors, so that no link is followed; and a mount is neither removed nor entered: EBUSY.
  */
-function removeTree(parent: number, { name, fd: top }: { readonly name: Buffer; readonly fd: number }): void {
+function clear(top: number): void {
   const moved = randomBytes(6).toString('hex')
   let count = 0
-  const empty = (fd: number) => {
-    for (const each of namesIn(fd)) {
-      if (removeOne(fd, each)) continue
-      renameSync(pathOf(fd, each), pathOf(top, Buffer.from(`${moved}-${count}`)))
-      count += 1
-    }
-  }
-  try {
-    for (let names = namesIn(top); names.length > 0; names = namesIn(top)) {
-      for (const each of names) {
-        if (removeOne(top, each)) continue
-        const fd = openAt(top, each)
-        try {
-          empty(fd)
-        } finally {
-          closeSync(fd)
-        }
+  takeAway(top)
+  for (const name of namesIn(top)) {
+    if (removeOne(top, name)) continue
+    const fd = openAt(top, name)
+    try {
+      takeAway(fd)
+      for (const each of namesIn(fd)) {
+        if (removeOne(fd, each)) continue
+        renameSync(pathOf(fd, each), pathOf(top, Buffer.from(`${moved}-${count}`)))
+        count += 1
       }
+    } finally {
+      closeSync(fd)
     }
-  } finally {
-    closeSync(top)
   }
-  removeEmpty(parent, name)
+}
+
+/**
+ * From the service's user, who could put something into a directory for as long as it is emptied; whoever has it open
+ * neither can any more. An ordinary user is the service's user.
+ */
+function takeAway(directory: number): void {
+  if (process.geteuid?.() !== 0) return
+  chownSync(pathOf(directory), 0, 0)
+  chmodSync(pathOf(directory), 0o700)
 }
 
 /** @returns false where it is a directory that has something in it */

@@ -1,24 +1,24 @@
 /** `drill undo`: from the journal alone, safe to repeat. */
 import { checkState, stateDirectory } from '../../drill/journal.js'
-import { undoActive } from '../../drill/undo.js'
+import { type Outcome, undoActive } from '../../drill/undo.js'
 import { removeLeftWorkload } from '../../drill/workload-directory.js'
 import { ExitCode } from '../../errors.js'
 import { visible } from '../../report/words.js'
-import type { Screen } from '../screen.js'
+import type { Output, Screen } from '../screen.js'
 
 /** @returns the exit code; @throws UndoError where something could not be put back */
 export async function drillUndo({ state }: { readonly state?: string }, { out }: Screen): Promise<ExitCode> {
   const directory = stateDirectory(state)
   checkState(directory)
   const outcome = await undoActive(directory)
+  if (outcome === undefined) out.write(`no drill is active (${directory})\n`)
+  else say(outcome, out)
   if (await removeLeftWorkload(directory)) out.write('the directory of an attached workload is removed\n')
-  if (outcome === undefined) {
-    out.write(`no drill is active (${directory})\n`)
-    return ExitCode.gateMet
-  }
-  const { plan, detail, left, unlogged } = outcome
+  return ExitCode.gateMet
+}
+
+function say({ plan, detail, left, unlogged }: Outcome, out: Output): void {
   out.write(`undone: ${plan.fault} ${plan.id}: ${visible(detail)}\n`)
   for (const each of left) out.write(`left as it is: ${visible(each)}\n`)
   if (unlogged !== undefined) out.write(`the audit log does not have it: ${visible(unlogged)}\n`)
-  return ExitCode.gateMet
 }
