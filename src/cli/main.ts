@@ -344,14 +344,15 @@ async function screen() {
 /** Prints an error the way its kind wants it. @returns the exit code */
 async function explain(error: unknown): Promise<ExitCode> {
   if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.gateMet : ExitCode.usage
-  const { chalk } = (await screen()).err
+  const [{ chalk }, { visibleLines }] = [(await screen()).err, await import('../report/words.js')]
+  const print = (mark: string, text: string) => process.stderr.write(`${mark} ${visibleLines(text)}\n`)
   if (error instanceof ChaosError) {
-    process.stderr.write(`${chalk.red('error:')} ${error.message}\n`)
-    if (error.hint !== undefined) process.stderr.write(`${chalk.dim('hint:')} ${error.hint}\n`)
+    print(chalk.red('error:'), error.message)
+    if (error.hint !== undefined) print(chalk.dim('hint:'), error.hint)
     return error.exitCode
   }
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  process.stderr.write(`${chalk.red('error:')} this is a fault of lightning-chaos itself:\n${text}\n`)
+  print(chalk.red('error:'), `this is a fault of lightning-chaos itself:\n${text}`)
   return ExitCode.internal
 }
 

@@ -1,5 +1,6 @@
 /** Undoes a drill from its journal alone. Safe to repeat, and for two at once. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { visible } from '../report/words.js'
 import { ownerName } from '../sandbox/owner.js'
 import { audit } from './audit.js'
 import { forgetTrace } from './call-trace.js'
@@ -77,7 +78,7 @@ export async function undoJournal(state: string, found: JournalContent): Promise
   const undone = await attempt(plan, saved)
   if (undone.failed.length > 0) {
     audit(state, plan, 'not-undone', undone.failed.join('; '))
-    throw new UndoError(`not everything could be put back:\n${undone.failed.join('\n')}`, {
+    throw new UndoError(`not everything could be put back:\n${undone.failed.map(visible).join('\n')}`, {
       hint: `what could not is still in ${activeDirectory(state)}; once the reason is gone: lightning-chaos drill undo`,
     })
   }

@@ -5,6 +5,7 @@
  */
 import { createInterface } from 'node:readline'
 import { ChaosError } from '../errors.js'
+import { visible } from '../report/words.js'
 import { ownerName } from '../sandbox/owner.js'
 import { audit } from './audit.js'
 import { traceCalls } from './call-trace.js'
@@ -99,7 +100,7 @@ async function keep(state: string, { plan, watchdog, saved }: Known, error: Undo
     openState(state)
     await Journal.begin(state, { plan, watchdog }).save(saved)
   } catch (cause) {
-    const saying = `${error.message}\nand its journal is gone: ${(cause as Error).message}`
+    const saying = `${error.message}\nand its journal is gone: ${visible((cause as Error).message)}`
     throw new UndoError(saying, { hint: "see docs/drills.md, 'By hand'", cause })
   }
   throw error

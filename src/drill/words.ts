@@ -37,7 +37,7 @@ export function planLines(described: Described, width: number): string[] {
   const more = users.length > MOST_USERS ? `, and ${users.length - MOST_USERS} more` : ''
   const often = rounds === 1 ? '' : `, ${rounds} times`
   return [
-    `${title} on ${plan.host}, for ${inSeconds(plan.forMs)}${often}`,
+    `${title} on ${visible(plan.host)}, for ${inSeconds(plan.forMs)}${often}`,
     ...(place === undefined
       ? []
       : [

@@ -138,7 +138,7 @@ describe('mergeShards', () => {
     [
       'a doubled shard',
       [one!, two!, three!, other({})],
-      'shard 2/3 is there more than once\n  2.json\n  other.json',
+      'shard 2/3 is there more than once\n2.json\nother.json',
     ],
     [
       'a whole run',
@@ -148,27 +148,27 @@ describe('mergeShards', () => {
     [
       'another seed',
       [one!, other({ seed: 'b' }), three!],
-      'these are not shards of one run: different seeds\n  seed in 1.json\n  b in other.json',
+      'these are not shards of one run: different seeds\nseed in 1.json\nb in other.json',
     ],
     [
       'another version',
       [one!, other({ tool: { name: 'lightning-chaos', version: '9' } }), three!],
-      'different versions of lightning-chaos\n  0.1.0 in 1.json\n  9 in other.json',
+      'different versions of lightning-chaos\n0.1.0 in 1.json\n9 in other.json',
     ],
     [
       'another target',
       [one!, other({ target: { name: 'sqlite', version: '', waived: {} } }), three!],
-      'different targets\n  lightning in 1.json\n  sqlite in other.json',
+      'different targets\nlightning in 1.json\nsqlite in other.json',
     ],
     [
       'another number of shards',
       [one!, two!, ...shards(2)],
-      'different numbers of shards\n  3 in 1.json\n  2 in 1.json',
+      'different numbers of shards\n3 in 1.json\n2 in 1.json',
     ],
     [
       'another gate',
       [one!, other({ gate: { target: 0.5, allowDataLoss: false } }), three!],
-      'different terms of the gate\n  {"target":0.95,"allowDataLoss":false} in 1.json\n',
+      'different terms of the gate\n{"target":0.95,"allowDataLoss":false} in 1.json\n',
     ],
     [
       'other trials',

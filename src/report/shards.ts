@@ -107,7 +107,7 @@ function checkSame(parts: readonly Part[]): void {
       if (value !== '' && !values.has(JSON.stringify(value))) values.set(JSON.stringify(value), part)
     }
     if (values.size <= 1) continue
-    const some = [...values].slice(0, 3).map(([value, { file }]) => `  ${short(value)} in ${file}`)
+    const some = [...values].slice(0, 3).map(([value, { file }]) => `${short(value)} in ${file}`)
     throw new UsageError(`these are not shards of one run: different ${what}\n${some.join('\n')}`)
   }
 }
@@ -122,7 +122,7 @@ function checkWhole(parts: readonly Part[], { total }: Shard): void {
   const having = (index: number) => parts.filter(({ shard }) => shard.index === index)
   const doubled = indices.find((index) => having(index).length > 1)
   if (doubled !== undefined) {
-    const files = having(doubled).map(({ file }) => `  ${file}`)
+    const files = having(doubled).map(({ file }) => file)
     throw new UsageError(`shard ${doubled}/${total} is there more than once\n${files.join('\n')}`, {
       hint: 'leave all but one of them out',
     })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { fill, oneLine, percent, plural, visible, wrap } from './words.js'
+import { fill, oneLine, percent, plural, visible, visibleLines, wrap } from './words.js'
 
 describe('percent', () => {
   it.each([
@@ -34,6 +34,12 @@ describe('oneLine', () => {
 
   it('shortens', () => {
     expect(oneLine('x'.repeat(1000))).toHaveLength(501)
+  })
+})
+
+describe('visibleLines', () => {
+  it('keeps the lines, and lets none but the first begin at the edge', () => {
+    expect(visibleLines('two:\na\u001b[2J\r\nb')).toBe('two:\n  a\\x1b[2J\\x0d\n  b')
   })
 })
 

@@ -33,6 +33,14 @@ export function visible(text: string): string {
   })
 }
 
+/**
+ * The same for a message that may have several lines. The later ones are indented: whatever is in it, none of them can be
+ * taken for a message of its own.
+ */
+export function visibleLines(text: string): string {
+  return text.split('\n').map(visible).join('\n  ')
+}
+
 /** Breaks a text into lines at its spaces; a word that is longer than a line stays whole. */
 export function wrap(text: string, width: number): string[] {
   return fill(

@@ -185,7 +185,7 @@ async function doRounds(
         service,
         plan,
         round,
-        say: (line) => err.write(`${chalk.dim(`${mark}${line}`)}\n`),
+        say: (line) => err.write(`${chalk.dim(visible(`${mark}${line}`))}\n`),
         onSample: showChanges(settings.probes, err),
       })
       for (const line of timelineLines(record)) err.write(`${line}\n`)

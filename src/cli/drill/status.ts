@@ -31,18 +31,18 @@ export async function drillStatus(
     out.write(`${JSON.stringify({ schema: 1, active, ...workload }, null, 2)}\n`)
     return found !== undefined
   }
-  if (left !== undefined)
-    out.write(`the directory of a workload was left: ${visible(left)}: lightning-chaos drill undo\n`)
+  const say = (line: string) => out.write(`${visible(line)}\n`)
+  if (left !== undefined) say(`the directory of a workload was left: ${left}: lightning-chaos drill undo`)
   if (found === undefined) {
-    out.write(`no drill is active (${state})\n`)
+    say(`no drill is active (${state})`)
     return false
   }
-  const where = plan?.place === undefined ? '' : ` at ${visible(plan.place.path)}`
-  out.write(
-    `${plan?.fault ?? 'a drill that cannot be told'}${where}, since ${plan?.madeAt ?? '?'} by ${plan?.user ?? '?'}\n`,
+  const where = plan?.place === undefined ? '' : ` at ${plan.place.path}`
+  say(
+    `${plan?.fault ?? 'a drill that cannot be told'}${where}, since ${plan?.madeAt ?? '?'} by ${plan?.user ?? '?'}`,
   )
-  out.write(`  journal    ${activeDirectory(state)}, ${saved.length} things saved\n`)
-  for (const each of damage) out.write(`  damaged    ${each}\n`)
-  out.write(`  watchdog   ${WATCHDOG[watchdog]}\n`)
+  say(`  journal    ${activeDirectory(state)}, ${saved.length} things saved`)
+  for (const each of damage) say(`  damaged    ${each}`)
+  say(`  watchdog   ${WATCHDOG[watchdog]}`)
   return true
 }

@@ -18,7 +18,10 @@ export async function drillUndo({ state }: { readonly state?: string }, { out }:
 }
 
 function say({ plan, detail, left, unlogged }: Outcome, out: Output): void {
-  out.write(`undone: ${plan.fault} ${plan.id}: ${visible(detail)}\n`)
-  for (const each of left) out.write(`left as it is: ${visible(each)}\n`)
-  if (unlogged !== undefined) out.write(`the audit log does not have it: ${visible(unlogged)}\n`)
+  const lines = [
+    `undone: ${plan.fault} ${plan.id}: ${detail}`,
+    ...left.map((each) => `left as it is: ${each}`),
+  ]
+  if (unlogged !== undefined) lines.push(`the audit log does not have it: ${unlogged}`)
+  for (const line of lines) out.write(`${visible(line)}\n`)
 }
