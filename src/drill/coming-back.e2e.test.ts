@@ -16,7 +16,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { cli } from '../testing/cli.js'
 import { prepareGround } from '../testing/drill-ground.js'
-import { describeDrills, killBoth, start } from '../testing/drills.js'
+import { describeDrills, killBoth, POLL, start } from '../testing/drills.js'
 import { activeDirectory, readJournal } from './journal.js'
 import { drillMark } from './plan.js'
 
@@ -117,6 +117,19 @@ while True:
     await killBoth(await start(argv('readonly', ...options)))
     const both = await Promise.all([undo(), undo()])
     expect(both.map(({ exitCode }) => exitCode)).toEqual([0, 0])
+  })
+
+  test('by two undos, of which the second ends nothing that the first one has begun', async () => {
+    const stop = path.join(ground.directory, 'slow-stop')
+    const calls = `${stop}.calls`
+    const script = `#!/bin/sh\necho >> ${calls}\nsleep 2\nexec ${ground.service.stop}\n`
+    writeFileSync(stop, script, { mode: 0o755 })
+    const commands = ['--stop-cmd', stop, '--start-cmd', ground.service.start]
+    await killBoth(await start(argv('quota-volume', ...place(), '--size', '8MiB', ...commands)))
+    const first = undo()
+    await expect.poll(() => readFileSync(calls, 'utf8'), POLL).toBe('\n\n')
+    for (const { exitCode, stderr } of await Promise.all([first, undo()])) expect(exitCode, stderr).toBe(0)
+    execFileSync(ground.service.stop)
   })
 
   test.each([

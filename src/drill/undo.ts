@@ -46,6 +46,7 @@ export async function undoActive(state: string, only?: string): Promise<Outcome 
     return undefined
   await endWatchdog(found)
   return await aloneIn(state, async () => {
+    await endPrograms(found)
     const left = readJournal(state)
     if (left?.plan?.id === found.plan?.id && left !== undefined) return await undoJournal(state, left)
     if (found.plan !== undefined && !wasUndone(state, found.plan))
@@ -168,13 +169,13 @@ async function endWatchdog(found: JournalContent): Promise<void> {
     signal(found, 'SIGKILL')
     await until(isGone, KILLING) // where even that does not end it, only the undo can
   }
-  await endPrograms(found)
 }
 
 /**
  * A program that a watchdog had started does its work although the watchdog was killed: what it changes after the undo
  * would stay. It has the drill's mark, in whatever session it is. Others may have it, too, as the id is no secret: whom we
- * have not started is not waited for, and nobody for as long as ever new ones come.
+ * have not started is not waited for, and nobody for as long as ever new ones come. Another undo that is at work has started
+ * some, too.
  */
 async function endPrograms({ watchdog, plan }: JournalContent): Promise<void> {
   if (watchdog === undefined || plan === undefined) return
