@@ -1,9 +1,9 @@
 /** What a drill is refused for, before anything is touched. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
-import { cli } from '../testing/cli.js'
+import { cli, has } from '../testing/cli.js'
 import { prepareGround } from '../testing/drill-ground.js'
 import { describeDrills, start } from '../testing/drills.js'
 import { readJournal } from './journal.js'
@@ -117,6 +117,30 @@ describeDrills('refused', ({ ground, expectAsBefore, argv, place, drill, undo, s
       full.remove()
     }
   })
+
+  test.skipIf(!has('mkfs.btrfs')).each([
+    ['permissions', []],
+    ['quota-volume', ['--size', '8MiB', '--stop-cmd', 'true', '--start-cmd', 'true']],
+  ] as const)(
+    'where a part of it is a subvolume, which %s would leave out (needs mkfs.btrfs)',
+    async (fault, options) => {
+      const volume = path.join(ground.directory, 'btrfs')
+      const data = path.join(volume, 'data')
+      mkdirSync(volume)
+      writeFileSync(`${volume}.image`, '')
+      truncateSync(`${volume}.image`, 320 << 20)
+      execFileSync('mkfs.btrfs', ['-q', `${volume}.image`])
+      execFileSync('mount', ['-o', 'loop', `${volume}.image`, volume])
+      try {
+        mkdirSync(data)
+        execFileSync('btrfs', ['-q', 'subvolume', 'create', path.join(data, 'base')])
+        await refused(argv(fault, '--path', data, ...options), 3, /'base' in it is a subvolume/)
+      } finally {
+        execFileSync('umount', [volume])
+        rmSync(volume, { recursive: true })
+      }
+    },
+  )
 
   test('when another drill is at work there, with another state directory', async () => {
     const other = ['--state', path.join(ground.directory, 'other')]

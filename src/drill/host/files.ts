@@ -197,7 +197,7 @@ type LeaveOut = (why: HostError) => void
 /**
  * A directory itself and everything below it, without leaving its file system, or the mount that it was opened through: what
  * is bound below it lies elsewhere. What goes away meanwhile is left out.
- * @param leaveOut hears of a directory that may not be read, or is too deep, and is walked past
+ * @param leaveOut hears of a directory that may not be read, is too deep, or is a subvolume, and is walked past
  * @throws HostError where there is such a directory, and nobody to hear of it
  */
 export function* walk(root: number, leaveOut: LeaveOut = raise): Generator<Found> {
@@ -220,7 +220,11 @@ function* below(directory: number, path: Buffer, level: number, within: Walk): G
     try {
       const full = path.length === 0 ? name : Buffer.concat([path, SLASH, name])
       const stat = readable(full, leaveOut, () => statOf(fd))
-      if (stat?.dev !== dev) continue
+      if (stat === undefined) continue
+      if (stat.dev !== dev) {
+        leaveOut(ofItsOwn(full))
+        continue
+      }
       yield { path: full, fd, stat }
       if (stat.isDirectory()) yield* below(fd, full, level + 1, within)
     } finally {
@@ -256,6 +260,13 @@ function forbidden(what: string, cause: unknown): HostError {
   return new HostError(`${what} may not be read`, {
     hint: 'call it as root, by sudo, or name a directory that is yours as a whole',
     cause,
+  })
+}
+
+/** On the same mount, and with a device of its own: btrfs-subvolume(8). */
+function ofItsOwn(path: Buffer): HostError {
+  return new HostError(`'${showName(path)}' in it is a subvolume, a file system of its own`, {
+    hint: 'name that directory, or one without subvolumes',
   })
 }
 
