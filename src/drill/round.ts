@@ -63,6 +63,7 @@ export async function runRound(settings: RoundSettings): Promise<RoundRecord> {
   const asker = new Asker(settings, began)
   const witness = startWitness(settings)
   let attached: AttachedWorkload | undefined
+  let failure: unknown
   try {
     // with the patience that it will have: what takes as long anyway shows nothing
     const before = (await witness?.testify(patienceWith(plan, fault))) ?? []
@@ -128,10 +129,18 @@ export async function runRound(settings: RoundSettings): Promise<RoundRecord> {
     } finally {
       signal.removeEventListener('abort', onAbort)
     }
+  } catch (error) {
+    failure = error
+    throw error
   } finally {
     witness?.close()
     await attached?.kill()
-    if (attached !== undefined) await removeWorkloadDirectory(state)
+    if (attached !== undefined) {
+      await removeWorkloadDirectory(state).catch((error: unknown) => {
+        // what is still broken is worse than what is left over
+        throw failure ?? error
+      })
+    }
   }
 }
 

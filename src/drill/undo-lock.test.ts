@@ -4,8 +4,9 @@ import { chmodSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeEach, expect, test } from 'vitest'
-import { has } from '../testing/cli.js'
+import { has, ROOT } from '../testing/cli.js'
 import { freshPath } from '../testing/directory.js'
+import { descendants, processState } from './host/processes.js'
 import { aloneIn, prepareLock } from './undo-lock.js'
 
 let state: string
@@ -46,6 +47,28 @@ test.skipIf(!has('flock'))('it is held while somebody else has it', async () => 
     other.kill('SIGKILL')
   }, 100)
   expect(await ours).toBe(true)
+})
+
+test.skipIf(!has('flock'))('it is waited for in spite of Ctrl-C', async () => {
+  prepareLock(state)
+  const other = holder(path.join(state, 'undo.lock'), '--exclusive')
+  await once(other.stdout, 'data')
+  const undo = `import { aloneIn } from '${path.join(ROOT, 'dist/drill/undo-lock.js')}'
+process.on('SIGINT', () => {})
+console.log('waits')
+await aloneIn('${state}', async () => console.log('begins'))`
+  const argv = ['--input-type=module', '--eval', undo]
+  const tool = spawn(process.execPath, argv, { detached: true, stdio: ['ignore', 'pipe', 'inherit'] })
+  let said = ''
+  tool.stdout.on('data', (chunk) => (said += chunk))
+  const waits = () => descendants(new Set([tool.pid!])).map(({ pid }) => processState(pid)?.name)
+  await expect.poll(waits).toContain('flock')
+  process.kill(-tool.pid!, 'SIGINT')
+  await sleep(300)
+  expect(said).toBe('waits\n')
+  other.kill('SIGKILL')
+  await once(tool, 'close')
+  expect(said).toBe('waits\nbegins\n')
 })
 
 test.skipIf(!has('flock'))('whoever may read the state directory holds nothing up', async () => {

@@ -41,8 +41,10 @@ function openLock(state: string): number {
 }
 
 async function take(lock: number): Promise<void> {
+  // in a session of its own: who grows impatient, and presses Ctrl-C, does not end it
+  const flock = ['setsid', '--wait', 'flock', '--exclusive', '--timeout', String(PATIENCE_S), '3'] as const
   try {
-    await commandWithDescriptor(lock, 'flock', '--exclusive', '--timeout', String(PATIENCE_S), '3')
+    await commandWithDescriptor(lock, ...flock)
   } catch (error) {
     // what else is wrong: nobody can lock here, as above
     if (!(error instanceof CommandError) || error.status !== TOO_LATE) return
