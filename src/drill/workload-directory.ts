@@ -36,8 +36,8 @@ import {
   statOf,
   syncDirectory,
 } from './host/files.js'
-import { placeOf, withPlace } from './host/place.js'
-import { bootId, type Credentials } from './host/processes.js'
+import { devicesHold, placeOf, withPlace } from './host/place.js'
+import type { Credentials } from './host/processes.js'
 import type { DrillPlan } from './plan.js'
 
 /** How long somebody may go on writing there. */
@@ -125,7 +125,7 @@ export async function removeWorkloadDirectory(state: string): Promise<void> {
   if (note === undefined) return
   const { plan, name, id } = note
   await withPlace(plan, async (place) => {
-    const isIt = (fd: number) => isSameFile(fileId(statOf(fd)), id!, plan.bootId === bootId())
+    const isIt = (fd: number) => isSameFile(fileId(statOf(fd)), id!, devicesHold(plan))
     if (id === undefined) return void removeEmpty(place, Buffer.from(name))
     const find = () => findAt(place, Buffer.from(name), isIt)
     const deadline = performance.now() + REMOVING_MS
