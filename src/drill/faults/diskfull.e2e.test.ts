@@ -62,7 +62,7 @@ describeDrills('diskfull', ({ ground, expectAsBefore, argv, place, drill, audit 
     expect(stdout).toMatch(/ENOSPC probe 1/)
     expect(stdout).toMatch(/PASS 100.0% \(1\/1\)/)
     expect(exitCode, stderr).toBe(0)
-    expect(readdirSync(ground.state).sort()).toEqual(['audit.jsonl', 'undone.json'])
+    expect(readdirSync(ground.state).sort()).toEqual(['audit.jsonl', 'undo.lock', 'undone.json'])
     expect(audit().map(({ event }) => event)).toEqual(['armed', 'injected', 'undone', 'verified'])
   })
 
