@@ -23,7 +23,7 @@ export async function claim(plan: DrillPlan): Promise<() => void> {
       if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') continue // where there are no sockets, a drill is better than none
       release()
       throw new RefusedError(`another drill is at work on ${words}`, {
-        hint: "it has another state directory: 'lightning-chaos drill status --state DIRECTORY' shows it",
+        hint: "it has just begun, or has another state directory: 'lightning-chaos drill status --state DIRECTORY' shows it",
       })
     }
   }

@@ -55,14 +55,18 @@ export function startWatchdog(plan: DrillPlan, state: string): Keeper {
   const undone = settler<Ending>()
   const began = performance.now()
   let armed = false
-  let why = 'the watchdog was killed'
+  let end = 'the watchdog was killed'
+  let why = ''
   let direct: Ending['direct'] = {}
   let took = 0
   let patience: NodeJS.Timeout | undefined
   const killAfter = (milliseconds: number) => {
     clearTimeout(patience)
     // it is the watchdog that we wait for, not the time
-    patience = setTimeout(() => child.kill('SIGKILL'), milliseconds).unref()
+    patience = setTimeout(() => {
+      end = 'the watchdog was late, and was killed'
+      child.kill('SIGKILL')
+    }, milliseconds).unref()
   }
   killAfter(INJECT_MS)
 
@@ -109,16 +113,16 @@ export function startWatchdog(plan: DrillPlan, state: string): Keeper {
     if (undone.settled) return
     const lines = stderr.trim().split('\n')
     const last = lines.find((line) => /^\w*Error\b/.test(line)) ?? lines.at(-1) ?? ''
-    undoing.resolve(why)
+    undoing.resolve(end)
     if (!armed && last !== '') return fail(new RefusedError(`the watchdog could not be started: ${last}`))
     try {
       const outcome = await undoActive(state, plan.id)
       if (outcome === undefined && armed && !wasUndone(state, plan)) {
-        throw journalGone(`${why}, and its journal is gone`)
+        throw journalGone(`${end}, and its journal is gone`)
       }
       const { detail, left, failed } = outcome ?? { detail: 'nothing was left to undo', left: [], failed: [] }
-      injected.reject(new RefusedError(`${why} before the fault was on; ${detail}`))
-      undone.resolve({ detail, left, failed, why, direct, without: true })
+      injected.reject(new RefusedError(`${end} before the fault was on; ${detail}`))
+      undone.resolve({ detail, left, failed, why: end, direct, without: true })
     } catch (error) {
       fail(error as Error)
     }

@@ -71,8 +71,8 @@ export interface DrillPlan {
   /** ISO 8601, UTC. */
   readonly madeAt: string
   readonly bootId: string
-  /** In which a fault that mounts something mounts it: mount_namespaces(7). */
-  readonly mountNamespace: string
+  /** In which a fault that mounts something mounts it: mount_namespaces(7). Absent in a journal of an earlier version. */
+  readonly mountNamespace?: string
 }
 
 /** In the environment of the watchdog of a drill, and of every program that changes something for it: the id of the drill. */

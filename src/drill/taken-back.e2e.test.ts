@@ -1,6 +1,6 @@
 /** Somebody takes a fault back before its time: what was there for a moment proves nothing of the rest. */
 import { execFileSync } from 'node:child_process'
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { NOBODY } from '../testing/cli.js'
@@ -14,14 +14,14 @@ describeDrills('a fault that somebody takes back', ({ ground, argv, place, serve
   const files = () => [wal(), path.join(wal(), '000001.log'), path.join(wal(), 'read-only')]
   const idle = () => serve('print("there"); time.sleep(1000)')
 
-  const expectInconclusive = async (full: readonly string[], takeBack: () => void) => {
+  const expectInconclusive = async (full: readonly string[], takeBack: (watchdog: number) => void) => {
     const calls = path.join(ground.directory, 'calls')
     writeFileSync(calls, '')
     const probe = ['--steady', '1', '--probe', `sh -c 'echo >> ${calls}'`, '--every', '100ms']
-    const running = await start([...full, ...probe, '--for', '3s'])
+    const running = await start([...full, ...probe, '--for', '2s'])
     // it is asked for the second time once it was seen that the fault is on
     await expect.poll(() => readFileSync(calls, 'utf8').length, POLL).toBeGreaterThan(1)
-    takeBack()
+    takeBack(running.watchdog)
     const { code, output } = await running.end()
     expect(output).toMatch(/somebody took the fault back before its time/)
     expect(code).toBe(1)
@@ -40,8 +40,23 @@ describeDrills('a fault that somebody takes back', ({ ground, argv, place, serve
     )
   })
 
-  test('readonly', async () => {
-    await expectInconclusive(argv('readonly', ...place()), () => execFileSync('umount', [ground.data]))
+  test.each([
+    ['unmounted', ['umount']],
+    ['made writable', ['mount', '-o', 'remount,bind,rw']],
+  ] as const)('readonly, %s', async (_, [program, ...args]) => {
+    await expectInconclusive(argv('readonly', ...place()), () =>
+      execFileSync(program, [...args, ground.data]),
+    )
+  })
+
+  test('inodes', async () => {
+    await expectInconclusive(argv('inodes', ...place()), (watchdog) => {
+      // it would take each inode at once
+      process.kill(watchdog, 'SIGSTOP')
+      const made = readdirSync(ground.data).find((name) => name.startsWith('.lightning-chaos'))!
+      rmSync(path.join(ground.data, made), { recursive: true })
+      process.kill(watchdog, 'SIGCONT')
+    })
   })
 
   test('stall', async () => {

@@ -5,13 +5,20 @@
  */
 import { closeSync, constants, openSync } from 'node:fs'
 import path from 'node:path'
-import { CommandError, commandWithDescriptor } from '../sandbox/command.js'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CommandError, commandWithDescriptor, isForkFailure } from '../sandbox/command.js'
 import { UndoError } from './errors.js'
 
 /** Longest that another undo is waited for, in seconds. */
 const PATIENCE_S = 120
-/** By flock(1), where the time is up. */
-const TOO_LATE = 1
+/** Of flock(1), where the time is up; what else is wrong has other numbers. */
+const TOO_LATE = 75
+const STEP_MS = 500
+/** In a session of its own: who grows impatient, and presses Ctrl-C, does not end it. */
+const FLOCK = [
+  ...['setsid', '--wait', 'flock', '--exclusive', '--timeout', String(PATIENCE_S)],
+  ...['--conflict-exit-code', String(TOO_LATE), '3'],
+] as const
 /** Never removed again: two undos have to lock the same one. */
 const LOCK = constants.O_RDONLY | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
@@ -41,15 +48,16 @@ function openLock(state: string): number {
 }
 
 async function take(lock: number): Promise<void> {
-  // in a session of its own: who grows impatient, and presses Ctrl-C, does not end it
-  const flock = ['setsid', '--wait', 'flock', '--exclusive', '--timeout', String(PATIENCE_S), '3'] as const
-  try {
-    await commandWithDescriptor(lock, ...flock)
-  } catch (error) {
-    // what else is wrong: nobody can lock here, as above
-    if (!(error instanceof CommandError) || error.status !== TOO_LATE) return
-    throw new UndoError(`another undo has been at work for more than ${PATIENCE_S} s`, {
-      hint: 'see what it waits for; once it has ended: lightning-chaos drill undo',
-    })
+  for (const deadline = performance.now() + PATIENCE_S * 1000; ; await sleep(STEP_MS)) {
+    try {
+      return await commandWithDescriptor(lock, ...FLOCK)
+    } catch (error) {
+      if (isForkFailure(error) && performance.now() < deadline) continue
+      // what else is wrong: nobody can lock here, as above
+      if (!(error instanceof CommandError) || error.status !== TOO_LATE) return
+      throw new UndoError(`another undo has been at work for more than ${PATIENCE_S} s`, {
+        hint: 'see what it waits for; once it has ended: lightning-chaos drill undo',
+      })
+    }
   }
 }

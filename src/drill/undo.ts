@@ -1,6 +1,7 @@
 /** Undoes a drill from its journal alone. Safe to repeat, and for two at once. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { visible } from '../report/words.js'
+import { isForkFailure } from '../sandbox/command.js'
 import { ownerName } from '../sandbox/owner.js'
 import { audit } from './audit.js'
 import { forgetTrace } from './call-trace.js'
@@ -114,19 +115,18 @@ export function forget(state: string, id: string | undefined): void {
 
 /** Again where the host can start no program at that moment: those that wait for the fault may be why (fork(2), EAGAIN). */
 async function attempt(plan: DrillPlan, saved: JournalContent['saved']): Promise<Undone> {
+  let isFirst = true
   for (const deadline = performance.now() + FORKING.milliseconds; ; await sleep(FORKING.stepMs)) {
     try {
-      return await FAULTS[plan.fault].undo(plan, saved)
+      const { gone, ...undone } = await FAULTS[plan.fault].undo(plan, saved)
+      // what is gone by a second attempt may have gone by the first
+      return isFirst && gone !== undefined ? { ...undone, gone } : undone
     } catch (error) {
-      if (cannotFork(error) && performance.now() < deadline) continue
+      isFirst = false
+      if (isForkFailure(error) && performance.now() < deadline) continue
       return { detail: 'nothing could be undone', left: [], failed: [(error as Error).message] }
     }
   }
-}
-
-function cannotFork(error: unknown): boolean {
-  const code = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code
-  return code === 'EAGAIN' || code === 'ENOMEM'
 }
 
 function damaged(state: string, damage: readonly string[], undone: Undone | undefined): UndoError {
@@ -150,7 +150,7 @@ export function watchdogState({ watchdog, plan }: JournalContent): 'there' | 'go
   if (watchdog === undefined || (plan !== undefined && plan.bootId !== bootId())) return 'gone'
   const [pid = '', start = '', namespace] = watchdog.split('.')
   if (namespace !== ownerName()?.split('.')[2])
-    return namespace !== undefined && isNamespaceGone(namespace) ? 'gone' : 'elsewhere'
+    return namespace !== undefined && isNamespaceGone(`pid:[${namespace}]`) ? 'gone' : 'elsewhere'
   return isRunning({ pid: Number(pid), start }) ? 'there' : 'gone'
 }
 

@@ -79,8 +79,8 @@ async function drill({ plan, state }: WatchdogOrder): Promise<void> {
   const direct = (await trace?.end().catch(() => undefined)) ?? {}
   const why = broken instanceof Error ? broken.message : String(stop.signal.reason ?? TIME_IS_UP)
   tell({ is: 'undoing', why, direct })
-  const held: string[] = []
-  await injected?.release?.().catch((error: Error) => held.push(`what the watchdog held: ${error.message}`))
+  // it may have ended before its time
+  const lost = await injected?.release?.().catch((error: Error) => `it could not be kept: ${error.message}`)
   // by what is known here: the journal may be gone, or not be ours any more
   const known = { plan, watchdog, saved, armed: true, damage: [] }
   const {
@@ -90,7 +90,7 @@ async function drill({ plan, state }: WatchdogOrder): Promise<void> {
   } = (await undoJournal(state, known).catch((error) => keep(state, known, error)))!
   release() // the next round may begin as soon as the tool is told
   if (broken !== undefined) throw broken
-  tell({ is: 'undone', ...undone, left: [...undone.left, ...held] })
+  tell({ is: 'undone', ...undone, ...(lost === undefined ? {} : { gone: lost }) })
 }
 
 /** What could not be undone is left to `drill undo`, which has to find it. */

@@ -40,6 +40,13 @@ export class CommandError extends ChaosError {
   }
 }
 
+/** Whether a program could not be started, for want of room for another process: fork(2). It may be, a moment later. */
+export function isForkFailure(error: unknown): boolean {
+  const { code, cause } = error as NodeJS.ErrnoException
+  const codes: unknown[] = [code, (cause as NodeJS.ErrnoException | undefined)?.code]
+  return codes.includes('EAGAIN') || codes.includes('ENOMEM')
+}
+
 function brief(said: string): string {
   return said.length <= MOST_SAID ? said : `${said.slice(0, MOST_SAID)}…`
 }

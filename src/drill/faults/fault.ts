@@ -7,7 +7,7 @@ import { type Capability, hasCapability } from '../host/capabilities.js'
 import { disksOn } from '../host/images.js'
 import { mounts } from '../host/mounts.js'
 import { placeOf } from '../host/place.js'
-import { mountNamespace, mountNamespaces } from '../host/processes.js'
+import { isNamespaceGone, mountNamespace, mountNamespaces } from '../host/processes.js'
 import type { Saved } from '../journal.js'
 import type { DrillPlan, FaultName } from '../plan.js'
 
@@ -28,7 +28,10 @@ export interface Foresight {
 export interface Injected {
   /** In words, with figures. */
   readonly detail: string
-  /** Gives back what only this process holds. What is left to do after it, `undo` does from the journal. */
+  /**
+   * Gives back what only this process holds. What is left to do after it, `undo` does from the journal. Rejects where it could
+   * not be kept all the time, or not be given back.
+   */
   release?(): Promise<void>
 }
 
@@ -89,12 +92,14 @@ export function checkNothingMountedBelow(plan: DrillPlan): void {
  * @throws UndoError where it is still there, and what is mounted in it is not seen from here
  */
 export function isElsewhere({ mountNamespace: begun }: DrillPlan): boolean {
-  if (begun === mountNamespace()) return false
+  if (begun === undefined || begun === mountNamespace()) return false
+  if (isNamespaceGone(begun)) return true
   const inside = mountNamespaces().get(begun)
-  if (inside === undefined) return true
-  throw new UndoError(
-    `it was begun in another mount namespace, that of process ${inside}: nsenter --mount --target ${inside} lightning-chaos drill undo`,
-  )
+  const where =
+    inside === undefined
+      ? ', which is not seen from here'
+      : `, that of process ${inside}: nsenter --mount --target ${inside} lightning-chaos drill undo`
+  throw new UndoError(`it was begun in another mount namespace${where}`)
 }
 
 /** @throws RefusedError where what is on a disk that is a file there would lose what it writes, for want of room */
@@ -102,7 +107,7 @@ export function checkNoDiskNeedsRoom(plan: DrillPlan): void {
   const disk = disksOn(placeOf(plan)).find(({ needsRoom }) => needsRoom)
   if (disk === undefined) return
   throw new RefusedError(
-    `${disk.file} is what ${disk.device} is made of, and has not all of its room yet: what is written to ${disk.device} would be lost`,
+    `${disk.file} is what ${disk.device} is made of, and may not have all of its room yet: what is written to ${disk.device} would be lost`,
     { hint: 'take that out of use first (losetup --list shows it), or choose drill quota-volume' },
   )
 }

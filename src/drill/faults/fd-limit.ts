@@ -1,5 +1,5 @@
 /** A process that can open nothing more: its soft RLIMIT_NOFILE is lowered to what it has open (prlimit(2)). */
-import { CommandError, command } from '../../sandbox/command.js'
+import { CommandError, command, isForkFailure } from '../../sandbox/command.js'
 import { OPEN_FILES, openFilesLimit, softLimit } from '../../sandbox/process-limits.js'
 import { RefusedError } from '../errors.js'
 import { bootId, credentialsOf, descendants, isRunning, type ProcessId } from '../host/processes.js'
@@ -123,6 +123,7 @@ async function whyNotRaised(process_: ProcessId, from: string): Promise<string |
     await setSoftLimit(process_, from).catch(() => setSoftLimit(process_, from, from))
     return undefined
   } catch (error) {
+    if (isForkFailure(error)) throw error
     return isRunning(process_)
       ? `the limit of ${process_.pid} cannot be raised: ${(error as Error).message}`
       : undefined

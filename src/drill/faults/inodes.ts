@@ -100,9 +100,8 @@ export const inodes: Fault<Directory> = {
       async release() {
         try {
           await keeping.end()
-          await removeElsewhere(plan, saved!.directory, directory)
         } finally {
-          closeSync(directory)
+          await removeElsewhere(plan, saved!.directory, directory).finally(() => closeSync(directory))
         }
       },
     }
@@ -121,9 +120,9 @@ export const inodes: Fault<Directory> = {
         const areBack = () => {
           now = statfsSync(pathOf(place)).ffree
           // others make and remove files, too: most of what was free is enough to know that it came back
-          return Math.max(removed, now - plan.leave) * 2 >= free - plan.leave
+          return (now - plan.leave) * 2 >= free - plan.leave
         }
-        if (await until(areBack, SETTLING)) return
+        if ((await until(areBack, SETTLING)) || found !== undefined) return
         failed.add(
           `${path}/${directory} is not there any more, and its inodes were not given back; where it is now: find ${placeOf(plan).mountPoint} -xdev -name ${directory}`,
         )

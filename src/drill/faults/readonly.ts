@@ -88,7 +88,12 @@ export const readonly: Fault<Covered> = {
     // what others have open there goes on through it, and may write again
     await remount(plan, 'rw')
     await unmount(own)
-    return { detail: `${point} unmounted again`, left: copies(own, covered), failed: [] }
+    return {
+      detail: `${point} unmounted again`,
+      left: copies(own, covered),
+      failed: [],
+      ...(own.options.includes('ro') ? {} : { gone: `${point} could be written again` }),
+    }
   },
 }
 

@@ -11,7 +11,7 @@ import {
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { HostError, UsageError } from '../../errors.js'
-import { RefusedError, UndoError } from '../errors.js'
+import { RefusedError } from '../errors.js'
 import {
   type Cgroup,
   diskGroupOf,
@@ -114,11 +114,11 @@ export const slow: Fault<Saved> = {
       const isThere = isRunning(each) && groupIfAny(each)?.directory === each.to
       if (isThere && !move(each.pid, each.from)) left.add(`${named([each])}: its group ${each.from} is gone`)
     }
-    if (throttle.version === 1) await removeGroup(throttle.directory)
+    const stays = throttle.version === 1 ? await removeGroup(throttle.directory) : undefined
     return {
       detail: `${throttle.directory} is throttled no more`,
       left: left.lines,
-      failed: [],
+      failed: stays === undefined ? [] : [stays],
       ...(isFree ? { gone: 'somebody had changed the limits, or moved the service' } : {}),
     }
   },
@@ -249,22 +249,23 @@ function membersIn(saved: readonly Saved[]): Member[] {
   return saved.filter((each) => each.kind === 'process')
 }
 
-/** What is still in it was started by those that were moved, and goes to the group above. */
-async function removeGroup(directory: string): Promise<void> {
+/**
+ * What is still in it was started by those that were moved, and goes to the group above.
+ * @returns why it stays, in words; undefined where it does not
+ */
+async function removeGroup(directory: string): Promise<string | undefined> {
   for (const deadline = performance.now() + EMPTY_MS; ; await sleep(20)) {
     for (const pid of membersOf(directory)) move(pid, path.dirname(directory))
     try {
-      return rmdirSync(directory)
+      rmdirSync(directory)
+      return undefined
     } catch (error) {
       // whoever is just ending is still counted
       const isBusy = (error as NodeJS.ErrnoException).code === 'EBUSY'
       if (isBusy && performance.now() <= deadline) continue
       const own = groupsIn(directory)
       if (!isBusy || own.length === 0) throw error
-      throw new UndoError(
-        `somebody made control groups in ${directory} meanwhile: ${own.join(', ')}; move what is in them elsewhere, and remove them (rmdir)`,
-        { cause: error },
-      )
+      return `somebody made control groups in ${directory} meanwhile: ${own.join(', ')}; move what is in them elsewhere, and remove them (rmdir)`
     }
   }
 }

@@ -41,11 +41,15 @@ export async function call(
 ): Promise<number | undefined> {
   const options = { cwd: '/', env: { ...process.env, ...env }, stdio: 'ignore', detached: true } as const
   const child = spawn(program, args, options)
-  const [code, killedBy] = await once(child, 'exit', { signal }).catch((error: Error) => [error.message])
+  let cause: Error | undefined
+  const [code, killedBy] = await once(child, 'exit', { signal }).catch((error: Error) => {
+    cause = error
+    return [error.message]
+  })
   if (code === 0) return undefined
   if (signal.aborted && child.pid !== undefined && child.exitCode === null) {
     child.unref()
     return child.pid
   }
-  throw new HostError(`'${[program, ...args].join(' ')}' failed: ${killedBy ?? code}`)
+  throw new HostError(`'${[program, ...args].join(' ')}' failed: ${killedBy ?? code}`, { cause })
 }

@@ -68,15 +68,19 @@ export function processesWith(variable: string): number[] {
 }
 
 /** proc_ns.h: the number of the pid namespace in which every process of the host is seen. */
-const FIRST_PID_NAMESPACE = '4026531836'
+const FIRST_PID_NAMESPACE = 'pid:[4026531836]'
 
-/** Whether a pid namespace has no process any more. Only the first one sees those of all others: else nobody can tell. */
+/**
+ * Whether a namespace has no process any more. Only the first pid namespace sees those of all others: else nobody can tell.
+ * @param namespace as the kernel names it: 'pid:[4026531836]', 'mnt:[…]'
+ */
 export function isNamespaceGone(namespace: string): boolean {
-  const of = (pid: number | 'self') => /\d+/.exec(readlinkSync(`/proc/${pid}/ns/pid`))?.[0]
-  if (of('self') !== FIRST_PID_NAMESPACE) return false
+  const [kind] = namespace.split(':')
+  if (readlinkSync('/proc/self/ns/pid') !== FIRST_PID_NAMESPACE) return false
   return pids().every((pid) => {
+    if (pid === 1) return true // it may not be looked at everywhere; the threads of the kernel are where it is
     try {
-      return of(pid) !== namespace
+      return readlinkSync(`/proc/${pid}/ns/${kind}`) !== namespace
     } catch (error) {
       // what we may not look at may be in it
       return ['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')
