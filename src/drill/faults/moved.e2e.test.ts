@@ -1,4 +1,5 @@
 /** A directory above the one that is drilled gets another name meanwhile, or something is mounted over it. */
+import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, renameSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -46,6 +47,31 @@ describeDrills('moved', ({ ground, argv, place, drill, undo }) => {
         await running.end()
       }
       expect((await undo()).exitCode).toBe(0)
+    },
+  )
+
+  test.skipIf(NO_HUNG_MOUNT)(
+    `permissions waits where it hides the mount point that the path is${hung}`,
+    async () => {
+      execFileSync('mount', ['--bind', ground.data, ground.data])
+      try {
+        const running = await start(argv('permissions', ...place(), '--for', '600s'))
+        const unmount = await mountHung(ground.mountPoint, 'everybody')
+        running.child.kill('SIGINT')
+        try {
+          const ended = await Promise.race([running.end(), sleep(20_000, undefined)])
+          expect([ended?.code, ended?.output]).toEqual([
+            4,
+            expect.stringMatching(/not the directory any more/),
+          ])
+        } finally {
+          await unmount()
+          await running.end()
+        }
+        expect((await undo()).exitCode).toBe(0)
+      } finally {
+        execFileSync('umount', [ground.data])
+      }
     },
   )
 

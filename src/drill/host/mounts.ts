@@ -52,14 +52,26 @@ export function parseMounts(text: string): Mount[] {
     })
 }
 
-/** The mount that an absolute path without links lies on. */
+/**
+ * The mount that an absolute path without links lies on. From mount to mount, as the kernel goes there: a mount point further
+ * down may be hidden by what was mounted above it since.
+ */
 export function mountOf(place: string, all: readonly Mount[] = mounts()): Mount | undefined {
-  return all
-    .filter(({ point }) => isWithin(place, point))
-    .reduce<Mount | undefined>(
-      (best, each) => (best === undefined || each.point.length >= best.point.length ? each : best),
-      undefined,
-    )
+  const ids = new Set(all.map(({ id }) => id))
+  const onTheWay = all.filter(({ point }) => isWithin(place, point))
+  // what the first one is mounted on is not shown, or is itself
+  let found = nextOf(onTheWay.filter(({ id, parent }) => parent === id || !ids.has(parent)))
+  for (let next = found; next !== undefined; ) {
+    found = next
+    next = nextOf(onTheWay.filter(({ id, parent }) => parent === next?.id && id !== parent))
+  }
+  return found
+}
+
+/** Of mounts on the way to one place, the one that is met first: the last at the shortest point. */
+function nextOf(candidates: readonly Mount[]): Mount | undefined {
+  const [first] = candidates.toSorted((a, b) => a.point.length - b.point.length)
+  return candidates.findLast(({ point }) => point === first?.point)
 }
 
 /** Whether an absolute path is a directory, or lies below it. */
