@@ -230,6 +230,7 @@ while True:
   test.each([
     ['below it', () => path.join(ground.data, 'wal')],
     ['over it', () => ground.data],
+    ['above it', () => ground.mountPoint],
   ])('leaves what others mount %s meanwhile', async (_, point) => {
     const { ended, stderr } = await begun('injected', ...commands(), '--for', '1s')
     execFileSync('mount', ['-t', 'tmpfs', 'theirs', point()])
@@ -237,7 +238,7 @@ while True:
     const [exitCode] = await ended
     expect([exitCode, stderr()]).toEqual([4, expect.stringMatching(/was mounted upon the volume meanwhile/)])
     expect((await cli(['drill', 'undo', '--state', ground.state])).exitCode).toBe(4)
-    expect(isThere()).toBe(true)
+    expect([isThere(), processState(servicePid())?.name]).toEqual([true, 'sleep'])
     execFileSync('umount', [point()])
     const undo = await cli(['drill', 'undo', '--state', ground.state])
     expect(undo.exitCode, undo.stderr).toBe(0)

@@ -11,7 +11,7 @@ import { RefusedError } from '../errors.js'
 import { call, callInTime } from '../host/call.js'
 import { isGone, openPlace, procPath, walk } from '../host/files.js'
 import { textOf } from '../host/kernel.js'
-import { type Mount, mounts } from '../host/mounts.js'
+import { type Mount, mountOf, mounts } from '../host/mounts.js'
 import { placeOf, withPlace } from '../host/place.js'
 import {
   bootId,
@@ -132,14 +132,14 @@ export const quotaVolume: Fault<Saved> = {
     if (!existsSync(directory))
       return stillCovered(plan) ?? { detail: 'the volume is gone', left: [], failed: [] }
     const volume = path.join(directory, 'volume')
-    const own = mountOf(plan)
+    const own = volumeMount(plan)
     const other = own && mountedUpon(own)
     if (other !== undefined) {
       const failed = [`${other.point} was mounted upon the volume meanwhile: unmount that first`]
       return { detail: 'nothing was undone', left: [], failed }
     }
     // wherever that is by now: a directory above it may have got another name
-    const cover = () => mounts().find(({ point, device }) => device === own?.device && point !== volume)
+    const cover = () => mounts().findLast(({ point, device }) => device === own?.device && point !== volume)
     const users = () => (own === undefined ? [] : usersOn(own))
     const isCovered = cover() !== undefined
     if (isCovered) await endService(plan, users)
@@ -173,24 +173,21 @@ export const quotaVolume: Fault<Saved> = {
 }
 
 /** The volume, as it is mounted in the state directory; undefined where it is not. */
-function mountOf(plan: DrillPlan): Mount | undefined {
+function volumeMount(plan: DrillPlan): Mount | undefined {
   const volume = path.join(volumeOf(plan).directory, 'volume')
   return mounts().find(({ point }) => point === volume)
 }
 
-/** What somebody else has mounted upon a volume, below some place of it or over it: it would be detached with it. */
+/** What somebody else has mounted upon a volume, below some place of it, which would be detached with it, or over it. */
 function mountedUpon({ device }: Mount): Mount | undefined {
   const all = mounts()
-  const covers = all.filter((each) => each.device === device)
-  return all.find(
-    (each, index) =>
-      each.device !== device &&
-      covers.some(
-        (cover) =>
-          each.point.startsWith(`${cover.point}/`) ||
-          (each.point === cover.point && index > all.indexOf(cover)),
-      ),
-  )
+  const points = all.filter((each) => each.device === device).map(({ point }) => point)
+  const others = [
+    // over it, or over a directory above it
+    ...points.map((point) => mountOf(point, all)),
+    ...all.filter(({ point }) => points.some((each) => point.startsWith(`${each}/`))),
+  ]
+  return others.find((each) => each?.device !== device)
 }
 
 /** Many stop commands fail where the service has ended by itself, as it may on a full volume: then it is stopped. */
@@ -205,7 +202,7 @@ async function endService(plan: DrillPlan, users: () => readonly ProcessState[])
  * before it, a shell or a shipper of logs, proves nothing, nor does what this drill asks.
  */
 function serviceOn(plan: DrillPlan): ProcessState[] {
-  const own = mountOf(plan)
+  const own = volumeMount(plan)
   if (own === undefined) return []
   const since = Number(processState(process.pid)!.start)
   const asked = startedByTool(plan)

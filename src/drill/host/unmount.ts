@@ -3,7 +3,7 @@ import { closeSync } from 'node:fs'
 import { command } from '../../sandbox/command.js'
 import { UndoError } from '../errors.js'
 import { attempt, mountId, openPlace, procPath } from './files.js'
-import type { Mount } from './mounts.js'
+import { type Mount, mountOf } from './mounts.js'
 
 /**
  * By a descriptor of what is mounted, so that no name is followed; that is why it is detached (umount --lazy): nobody gets
@@ -11,7 +11,9 @@ import type { Mount } from './mounts.js'
  * @throws UndoError where it is not what is found under its name
  */
 export async function unmount(mount: Mount): Promise<void> {
-  const top = attempt(() => openPlace(mount.point))
+  // what hides it by now is asked nothing, as it may never answer
+  const isOnTop = mountOf(mount.point)?.id === mount.id
+  const top = isOnTop ? attempt(() => openPlace(mount.point)) : undefined
   try {
     if (top === undefined || mountId(top) !== String(mount.id)) {
       throw new UndoError(
