@@ -1,7 +1,8 @@
 import { closeSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { beforeEach, expect, test } from 'vitest'
+import { beforeEach, expect, test, vi } from 'vitest'
 import { freshPath } from '../../testing/directory.js'
+import { CoveredError } from '../errors.js'
 import {
   Descent,
   fileId,
@@ -17,8 +18,20 @@ import {
   walk,
 } from './files.js'
 
+/** What the kernel answers to whoever reads fdinfo; undefined where they may. */
+let refusal: string | undefined
+vi.mock('node:fs', async (original) => {
+  const fs = await original<typeof import('node:fs')>()
+  const readFileSync = ((file: string, how: 'latin1') => {
+    if (refusal === undefined || !file.startsWith('/proc/self/fdinfo/')) return fs.readFileSync(file, how)
+    throw Object.assign(new Error(refusal), { code: refusal })
+  }) as typeof fs.readFileSync
+  return { ...fs, readFileSync }
+})
+
 let root: string
 beforeEach(() => {
+  refusal = undefined
   root = freshPath()
   mkdirSync(path.join(root, 'a/b'), { recursive: true })
   writeFileSync(path.join(root, 'a/b/file'), 'x')
@@ -41,6 +54,25 @@ test('a name that leads elsewhere is refused', () => {
   }
   expect(() => openAt(fd, Buffer.from('b/file'))).toThrow(/no name of a file/)
   descent.close()
+  closeSync(fd)
+})
+
+test('a file is opened where an old kernel keeps fdinfo from us, and what has another device is covered', () => {
+  const fd = openPlace(path.join(root, 'a/b'))
+  const top = openPlace('/')
+  refusal = 'EACCES'
+  closeSync(openAt(fd, Buffer.from('file')))
+  expect(() => openAt(top, Buffer.from('proc'))).toThrow(CoveredError)
+  for (const each of [fd, top]) closeSync(each)
+})
+
+test('nothing stays open where the mount of a file cannot be told', () => {
+  const fd = openPlace(path.join(root, 'a/b'))
+  const open = () => readdirSync('/proc/self/fd').length
+  const before = open()
+  refusal = 'EMFILE'
+  expect(() => openAt(fd, Buffer.from('file'))).toThrow('EMFILE')
+  expect(open()).toBe(before)
   closeSync(fd)
 })
 

@@ -93,9 +93,13 @@ export function openParent(directory: number): number {
 }
 
 function onMountOf(directory: number, fd: number, name: Buffer): number {
-  if (mountId(fd) === mountId(directory)) return fd
-  closeSync(fd)
-  throw new CoveredError(`'${showName(name)}' is covered by what is mounted over it`)
+  try {
+    if (mountId(fd) === mountId(directory)) return fd
+    throw new CoveredError(`'${showName(name)}' is covered by what is mounted over it`)
+  } catch (error) {
+    closeSync(fd)
+    throw error
+  }
 }
 
 function openAcross(directory: number, name: Buffer): number {
@@ -233,9 +237,17 @@ function* below(directory: number, path: Buffer, level: number, within: Walk): G
   }
 }
 
-/** The mount that a descriptor was opened through: proc_pid_fdinfo(5). A bind mount has the device of what is bound. */
+/**
+ * The mount that a descriptor was opened through: proc_pid_fdinfo(5). A bind mount has the device of what is bound.
+ * @returns before Linux 5.14, for who has given up root's rights and may not read that, the device: it tells a witness enough
+ */
 export function mountId(fd: number): string | undefined {
-  return /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1]
+  try {
+    return /^mnt_id:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1]
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EACCES') throw error
+    return `device ${statOf(fd).dev}`
+  }
 }
 
 /** Of a disk, or of the other side of a network, that is at fault for some files while others can be reached. */
