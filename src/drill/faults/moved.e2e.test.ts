@@ -33,21 +33,24 @@ describeDrills('moved', ({ ground, argv, place, drill, undo }) => {
     expect(covers()).toEqual([])
   })
   const hung = NO_HUNG_MOUNT === undefined ? '' : ` (${NO_HUNG_MOUNT})`
+  async function waitsBeneath(hidden: string, fault: string) {
+    const running = await start(argv(fault, ...place(), '--for', '600s'))
+    const unmount = await mountHung(hidden, 'everybody')
+    running.child.kill('SIGINT')
+    try {
+      const ended = await Promise.race([running.end(), sleep(20_000, undefined)])
+      const said = expect.stringMatching(`something is mounted over ${hidden}.*: unmount that first`)
+      expect([ended?.code, ended?.output]).toEqual([4, said])
+    } finally {
+      await unmount()
+      await running.end()
+    }
+    expect((await undo()).exitCode).toBe(0)
+  }
+
   test.skipIf(NO_HUNG_MOUNT).each(['permissions', 'inodes'])(
     `%s waits for what never answers, and is mounted over the path, to go${hung}`,
-    async (fault) => {
-      const running = await start(argv(fault, ...place(), '--for', '600s'))
-      const unmount = await mountHung(ground.data, 'everybody')
-      running.child.kill('SIGINT')
-      try {
-        const ended = await Promise.race([running.end(), sleep(20_000, undefined)])
-        expect([ended?.code, ended?.output]).toEqual([4, expect.stringMatching(/not the directory any more/)])
-      } finally {
-        await unmount()
-        await running.end()
-      }
-      expect((await undo()).exitCode).toBe(0)
-    },
+    (fault) => waitsBeneath(ground.data, fault),
   )
 
   test.skipIf(NO_HUNG_MOUNT)(
@@ -55,20 +58,7 @@ describeDrills('moved', ({ ground, argv, place, drill, undo }) => {
     async () => {
       execFileSync('mount', ['--bind', ground.data, ground.data])
       try {
-        const running = await start(argv('permissions', ...place(), '--for', '600s'))
-        const unmount = await mountHung(ground.mountPoint, 'everybody')
-        running.child.kill('SIGINT')
-        try {
-          const ended = await Promise.race([running.end(), sleep(20_000, undefined)])
-          expect([ended?.code, ended?.output]).toEqual([
-            4,
-            expect.stringMatching(/not the directory any more/),
-          ])
-        } finally {
-          await unmount()
-          await running.end()
-        }
-        expect((await undo()).exitCode).toBe(0)
+        await waitsBeneath(ground.mountPoint, 'permissions')
       } finally {
         execFileSync('umount', [ground.data])
       }

@@ -1,10 +1,10 @@
 /** The directory that a drill is about: found once by its name, and from then on only ever that very directory. */
 import { closeSync, realpathSync } from 'node:fs'
 import { HostError, UsageError } from '../../errors.js'
-import { RefusedError } from '../errors.js'
+import { CoveredError, RefusedError } from '../errors.js'
 import type { DrillPlan, Place } from '../plan.js'
 import { fileId, isGone, isSameFile, openPlace, statOf } from './files.js'
-import { mountOf, mounts } from './mounts.js'
+import { type Mount, mountOf, mounts } from './mounts.js'
 import { bootId } from './processes.js'
 
 /** @throws UsageError where there is no such directory */
@@ -33,7 +33,7 @@ export function findPlace(named: string): Place {
 
 /**
  * Calls `use` with a descriptor of the plan's directory.
- * @throws RefusedError where something else has its name by now, or nothing
+ * @throws RefusedError where something else has its name by now, or nothing; CoveredError where something is mounted over it
  */
 export async function withPlace<T>(
   plan: DrillPlan,
@@ -42,7 +42,8 @@ export async function withPlace<T>(
   const place = placeOf(plan)
   const hold = devicesHold(plan)
   // what is mounted there by now is asked nothing, as it may never answer
-  if (hold && mountOf(place.path)?.device !== place.device) throw replaced(place)
+  const top = hold ? mountOf(place.path) : undefined
+  if (top !== undefined && top.device !== place.device) throw covered(place, top)
   const fd = openKnown(place)
   try {
     if (!isSameFile(fileId(statOf(fd)), place.id, hold)) throw replaced(place)
@@ -76,6 +77,11 @@ function replaced({ path }: Place, cause?: unknown): RefusedError {
     hint: 'nothing below that name is touched; put the directory back, or undo by hand: docs/drills.md',
     cause,
   })
+}
+
+function covered({ path }: Place, { point }: Mount): CoveredError {
+  const where = point === path ? path : `${point}, and hides ${path}`
+  return new CoveredError(`something is mounted over ${where}: unmount that first`)
 }
 
 export function placeOf({ fault, place }: DrillPlan): Place {
