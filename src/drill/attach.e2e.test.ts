@@ -1,7 +1,15 @@
 /** A workload beside a drill: whoever loses what it acked is found, and nothing of it stays behind. */
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs'
 import path from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { BIN, cli, ROOT } from '../testing/cli.js'
@@ -66,6 +74,21 @@ describe.skipIf(NO_GROUND !== undefined)(`an attached workload (${NO_GROUND ?? '
     const [scenario] = JSON.parse(stdout).scenarios
     expect(scenario).toMatchObject({ inconclusive: 1, violations: [] })
     expect(stdout).toMatch(/somebody has taken its directory away/)
+  })
+
+  test('has left its directory where something is mounted in it, which an undo removes once that is gone', async () => {
+    const running = cli(argv('permissions', '--for', '1s'))
+    const directory = () =>
+      readdirSync(ground.data).find((name) => name.startsWith('.lightning-chaos-workload'))
+    await expect.poll(() => directory() && readJournal(ground.state)?.armed, POLL).toBe(true)
+    const point = path.join(ground.data, directory()!, 'theirs')
+    mkdirSync(point)
+    execFileSync('mount', ['-t', 'tmpfs', 'theirs', point])
+    const { exitCode, stderr } = await running
+    execFileSync('umount', [point])
+    expect([exitCode, stderr]).toEqual([4, expect.stringMatching(/workload-.* cannot be removed: EBUSY/)])
+    const undo = await cli(['drill', 'undo', '--state', ground.state])
+    expect([undo.exitCode, undo.stdout]).toEqual([0, expect.stringMatching(/workload is removed/)])
   })
 
   test('has nothing of the environment of whoever calls it but what everybody may see', async () => {

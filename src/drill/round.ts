@@ -1,7 +1,7 @@
 /** One round of a drill, from top to bottom. It judges nothing. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TargetSpec } from '../target/spec.js'
-import { RefusedError } from './errors.js'
+import { RefusedError, UndoError } from './errors.js'
 import type { Fault, Observation } from './faults/fault.js'
 import { FAULTS } from './faults/index.js'
 import { type Limits, reasonToEnd } from './guard.js'
@@ -137,8 +137,10 @@ export async function runRound(settings: RoundSettings): Promise<RoundRecord> {
     await attached?.kill()
     if (attached !== undefined) {
       await removeWorkloadDirectory(state).catch((error: unknown) => {
-        // what is still broken is worse than what is left over
-        throw failure ?? error
+        // only what is still broken is worse than what is left over
+        if (failure instanceof UndoError) throw failure
+        if (failure instanceof Error) say(failure.message)
+        throw error
       })
     }
   }

@@ -1,4 +1,4 @@
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import {
   chownSync,
   closeSync,
@@ -14,8 +14,9 @@ import {
 } from 'node:fs'
 import path from 'node:path'
 import { beforeEach, expect, test, vi } from 'vitest'
-import { NOBODY as AS_NOBODY } from '../testing/cli.js'
+import { NOBODY as AS_NOBODY, cli } from '../testing/cli.js'
 import { freshPath } from '../testing/directory.js'
+import { UndoError } from './errors.js'
 import { findPlace } from './host/place.js'
 import { bootId } from './host/processes.js'
 import type { DrillPlan } from './plan.js'
@@ -38,6 +39,12 @@ vi.mock('node:fs', async (original) => {
   }) as typeof fs.rmdirSync
   return { ...fs, mkdirSync, rmdirSync }
 })
+
+/** @returns what moves it back */
+function moved(from: string, to: string): () => void {
+  renameSync(from, to)
+  return () => renameSync(to, from)
+}
 
 const NOBODY = { uid: 65534, gid: 65534, groups: [] }
 let state: string
@@ -123,10 +130,52 @@ test('it is not called removed where somebody goes on writing to it all the time
   const clock = vi.spyOn(performance, 'now')
   let now = 0
   clock.mockImplementation(() => (now += 20_000))
-  await expect(removeWorkloadDirectory(state)).rejects.toThrow(/somebody goes on writing to .*workload-x/)
+  await expect(removeWorkloadDirectory(state)).rejects.toThrow(/workload-x' is not empty after 60 s/)
   clock.mockRestore()
   expect(readdirSync(state)).toEqual(['workload.json'])
   beforeRemoved = () => {}
   await removeWorkloadDirectory(state)
   expect([existsSync(made.path), readdirSync(state)]).toEqual([false, []])
+})
+
+const mounted = (where: string) => {
+  mkdirSync(where, { recursive: true })
+  execFileSync('mount', ['-t', 'tmpfs', 'theirs', where])
+  return () => execFileSync('umount', [where])
+}
+
+test.skipIf(process.geteuid?.() !== 0).each([
+  ['the place has another name', () => moved(data, `${data}.away`), /is not the directory any more/],
+  [
+    'something is mounted over the place',
+    () => mounted(data),
+    /something is mounted over .*unmount that first/,
+  ],
+  ['something is mounted over it', (made: string) => mounted(made), /is covered by what is mounted over it/],
+  ['something is mounted in it', (made: string) => mounted(path.join(made, 'in')), /EBUSY/],
+] as const)('it is named, and removed the next time, where %s', async (_, begin, why) => {
+  const { path: made } = await makeWorkloadDirectory(state, plan, NOBODY)
+  const end = begin(made)
+  const failure = await removeWorkloadDirectory(state).catch((error: unknown) => error)
+  end()
+  expect(failure).toBeInstanceOf(UndoError)
+  expect((failure as Error).message).toMatch(why)
+  expect((failure as Error).message).toContain(made)
+  expect(await removeWorkloadDirectory(state)).toBe(true)
+  expect([existsSync(made), readdirSync(state)]).toEqual([false, []])
+})
+
+test('it is not called removed where somebody has moved it elsewhere', async () => {
+  const { path: made } = await makeWorkloadDirectory(state, plan, NOBODY)
+  const note = path.join(state, 'workload.json')
+  // of a tool that is gone
+  writeFileSync(note, readFileSync(note, 'utf8').replace(/("tool":"\d+\.)\d+/, '$11'))
+  const back = moved(made, `${data}.away`)
+  const { exitCode, stdout } = await cli(['drill', 'undo', '--state', state])
+  back()
+  expect([exitCode, stdout]).toEqual([
+    0,
+    expect.stringMatching(/was not found; where somebody has moved it, it stays/),
+  ])
+  expect(readdirSync(state)).not.toContain('workload.json')
 })

@@ -40,7 +40,7 @@ import { devicesHold, placeOf, withPlace } from './host/place.js'
 import type { Credentials } from './host/processes.js'
 import type { DrillPlan } from './plan.js'
 
-/** How long somebody may go on writing there. */
+/** How long it may take. */
 const REMOVING_MS = 60_000
 
 interface Note {
@@ -78,7 +78,7 @@ export async function makeWorkloadDirectory(
   plan: DrillPlan,
   { uid, gid }: Credentials,
 ): Promise<WorkloadDirectory> {
-  await removeLeftWorkload(state)
+  if (leftWorkload(state) !== undefined) await removeWorkloadDirectory(state)
   if (readNote(state) !== undefined) {
     throw new RefusedError(`another drill has a workload attached: ${noteFile(state)}`)
   }
@@ -118,21 +118,36 @@ function checkJustMade(fd: number, where: string): void {
 
 /**
  * Removes what is noted down, and the note. Nobody may be at work in it.
- * @throws UndoError where somebody is all the same, so that it is not empty in good time; the note is kept then
+ * @returns whether it was there: somebody may have removed it, or moved it elsewhere
+ * @throws UndoError where it is covered, is not empty in good time, or cannot be removed for another reason; the note is kept then
  */
-export async function removeWorkloadDirectory(state: string): Promise<void> {
+export async function removeWorkloadDirectory(state: string): Promise<boolean> {
   const note = readNote(state)
-  if (note === undefined) return
-  const { plan, name, id } = note
-  await withPlace(plan, async (place) => {
-    const isIt = (fd: number) => isSameFile(fileId(statOf(fd)), id!, devicesHold(plan))
-    if (id === undefined) return void removeEmpty(place, Buffer.from(name))
-    const find = () => findAt(place, Buffer.from(name), isIt)
+  if (note === undefined) return false
+  const where = pathIn(note)
+  const wasThere = await removeNoted(note).catch((cause: Error) => {
+    throw new UndoError(`${where} cannot be removed: ${cause.message}`, {
+      hint: 'once the reason is gone: lightning-chaos drill undo',
+      cause,
+    })
+  })
+  rmSync(noteFile(state), { force: true })
+  return wasThere
+}
+
+async function removeNoted({ plan, name, id }: Note): Promise<boolean> {
+  const known = Buffer.from(name)
+  return await withPlace(plan, async (place) => {
+    if (id === undefined) return removeEmpty(place, known)
+    const isIt = (fd: number) => isSameFile(fileId(statOf(fd)), id, devicesHold(plan))
+    const find = () => findAt(place, known, isIt)
     const deadline = performance.now() + REMOVING_MS
+    let wasThere = false
     // whoever owns the place may give it another name at any time
     for (let found = find(); found !== undefined; found = find()) {
+      wasThere = true
       try {
-        if (performance.now() > deadline) throw inUse(path.join(placeOf(plan).path, showName(found.name)))
+        if (performance.now() > deadline) throw notEmpty(found.name)
         attempt(() => clear(found.fd))
       } finally {
         closeSync(found.fd)
@@ -140,28 +155,31 @@ export async function removeWorkloadDirectory(state: string): Promise<void> {
       removeEmpty(place, found.name)
       await breathe()
     }
+    checkNotCovered(place, known)
+    return wasThere
   })
-  rmSync(noteFile(state), { force: true })
 }
 
-function inUse(where: string): UndoError {
-  return new UndoError(`somebody goes on writing to ${where}, which cannot be removed therefore`, {
-    hint: 'once nobody does: lightning-chaos drill undo',
-  })
+/** Somebody goes on writing there, or the tree is too large for that disk. */
+function notEmpty(name: Buffer): UndoError {
+  return new UndoError(`'${showName(name)}' is not empty after ${REMOVING_MS / 1000} s`)
+}
+
+/** @throws CoveredError where something is mounted over it, beneath which it may still be */
+function checkNotCovered(place: number, name: Buffer): void {
+  const fd = attempt(() => openAt(place, name))
+  if (fd !== undefined) closeSync(fd)
+}
+
+function pathIn({ plan, name }: Note): string {
+  return path.join(placeOf(plan).path, name)
 }
 
 /** The directory that a tool which is gone has left; undefined where there is none. */
 export function leftWorkload(state: string): string | undefined {
   const note = readNote(state)
   if (note === undefined || isAlive(note.tool)) return undefined
-  return path.join(placeOf(note.plan).path, note.name)
-}
-
-/** Removes that. @returns whether there was something to remove */
-export async function removeLeftWorkload(state: string): Promise<boolean> {
-  if (leftWorkload(state) === undefined) return false
-  await removeWorkloadDirectory(state)
-  return true
+  return pathIn(note)
 }
 
 function noteFile(state: string): string {

@@ -1,7 +1,7 @@
 /** `drill undo`: from the journal alone, safe to repeat. */
 import { checkState, stateDirectory } from '../../drill/journal.js'
 import { type Outcome, undoActive } from '../../drill/undo.js'
-import { removeLeftWorkload } from '../../drill/workload-directory.js'
+import { leftWorkload, removeWorkloadDirectory } from '../../drill/workload-directory.js'
 import { ExitCode } from '../../errors.js'
 import { visible } from '../../report/words.js'
 import type { Output, Screen } from '../screen.js'
@@ -13,7 +13,14 @@ export async function drillUndo({ state }: { readonly state?: string }, { out }:
   const outcome = await undoActive(directory)
   if (outcome === undefined) out.write(`no drill is active (${directory})\n`)
   else say(outcome, out)
-  if (await removeLeftWorkload(directory)) out.write('the directory of an attached workload is removed\n')
+  const workload = leftWorkload(directory)
+  if (workload !== undefined) {
+    const isRemoved = await removeWorkloadDirectory(directory)
+    const what = isRemoved
+      ? 'is removed'
+      : `was not found; where somebody has moved it, it stays: ${workload}`
+    out.write(`${visible(`the directory of an attached workload ${what}`)}\n`)
+  }
   return ExitCode.gateMet
 }
 
