@@ -9,6 +9,7 @@ import {
   findAt,
   isGone,
   isSameFile,
+  mountId,
   nameFromJson,
   nameToJson,
   openAt,
@@ -70,8 +71,9 @@ test('nothing stays open where the mount of a file cannot be told', () => {
   const fd = openPlace(path.join(root, 'a/b'))
   const open = () => readdirSync('/proc/self/fd').length
   const before = open()
+  const mount = mountId(fd)
   refusal = 'EMFILE'
-  expect(() => openAt(fd, Buffer.from('file'))).toThrow('EMFILE')
+  expect(() => openAt(fd, Buffer.from('file'), mount)).toThrow('EMFILE')
   expect(open()).toBe(before)
   closeSync(fd)
 })

@@ -78,10 +78,11 @@ export function openPlace(path: string | Buffer, from?: number): number {
  * Opens a name in the directory of a descriptor, on the same mount. To open a place, and to ask the kernel for its mount, asks
  * nothing of the file system that is mounted there: one whose server is gone would never answer, and not even stat(2) may be
  * called on what a user has mounted for themselves (fuse(4), allow_other).
+ * @param mount that of the directory, where many are opened
  * @throws CoveredError where something is mounted over it; RefusedError where it would lead elsewhere: names come from journals, too
  */
-export function openAt(directory: number, name: Buffer): number {
-  return onMountOf(directory, openAcross(directory, name), name)
+export function openAt(directory: number, name: Buffer, mount = mountId(directory)): number {
+  return onMount(mount, openAcross(directory, name), name)
 }
 
 /**
@@ -89,12 +90,12 @@ export function openAt(directory: number, name: Buffer): number {
  * @throws CoveredError where something is mounted over that; an Error of Node where what it was opened through does not have it
  */
 export function openParent(directory: number): number {
-  return onMountOf(directory, openSync(pathOf(directory, PARENT), O_PATH), PARENT)
+  return onMount(mountId(directory), openSync(pathOf(directory, PARENT), O_PATH), PARENT)
 }
 
-function onMountOf(directory: number, fd: number, name: Buffer): number {
+function onMount(mount: string | undefined, fd: number, name: Buffer): number {
   try {
-    if (mountId(fd) === mountId(directory)) return fd
+    if (mountId(fd) === mount) return fd
     throw new CoveredError(`'${showName(name)}' is covered by what is mounted over it`)
   } catch (error) {
     closeSync(fd)
@@ -155,9 +156,10 @@ export function findAt(
   name: Buffer,
   isIt: (fd: number) => boolean,
 ): { readonly name: Buffer; readonly fd: number } | undefined {
+  const mount = mountId(directory)
   for (const names of [() => [name], () => namesIn(directory)]) {
     for (const each of names()) {
-      const fd = attempt(() => openOwn(directory, each))
+      const fd = attempt(() => openOwn(directory, each, mount))
       if (fd === undefined) continue
       if (isIt(fd)) return { name: each, fd }
       closeSync(fd)
@@ -167,9 +169,9 @@ export function findAt(
 }
 
 /** @returns undefined where something is mounted over it */
-function openOwn(directory: number, name: Buffer): number | undefined {
+function openOwn(directory: number, name: Buffer, mount: string | undefined): number | undefined {
   try {
-    return openAt(directory, name)
+    return openAt(directory, name, mount)
   } catch (error) {
     if (error instanceof CoveredError) return undefined
     throw error
@@ -207,19 +209,21 @@ type LeaveOut = (why: HostError) => void
 export function* walk(root: number, leaveOut: LeaveOut = raise): Generator<Found> {
   const stat = statOf(root)
   yield { path: Buffer.alloc(0), fd: root, stat }
-  if (stat.isDirectory()) yield* below(root, Buffer.alloc(0), 1, { dev: stat.dev, leaveOut })
+  if (stat.isDirectory())
+    yield* below(root, Buffer.alloc(0), 1, { dev: stat.dev, mount: mountId(root), leaveOut })
 }
 
 interface Walk {
   readonly dev: bigint
+  readonly mount: string | undefined
   readonly leaveOut: LeaveOut
 }
 
 function* below(directory: number, path: Buffer, level: number, within: Walk): Generator<Found> {
-  const { dev, leaveOut } = within
+  const { dev, mount, leaveOut } = within
   if (level > MOST_LEVELS) return leaveOut(tooDeep(path))
   for (const name of readable(path, leaveOut, () => namesIn(directory)) ?? []) {
-    const fd = readable(path, leaveOut, () => openOwn(directory, name))
+    const fd = readable(path, leaveOut, () => openOwn(directory, name, mount))
     if (fd === undefined) continue
     try {
       const full = path.length === 0 ? name : Buffer.concat([path, SLASH, name])
@@ -297,10 +301,12 @@ function raise(error: Error): never {
 /** Opens many files below a directory, best in the order of a walk: what two paths share is opened once. */
 export class Descent {
   readonly #root: number
+  readonly #mount: string | undefined
   readonly #chain: { readonly name: Buffer; readonly fd: number }[] = []
 
   constructor(root: number) {
     this.#root = root
+    this.#mount = mountId(root)
   }
 
   /**
@@ -313,7 +319,7 @@ export class Descent {
       const last = parts.pop()
       if (last === undefined) return openSync(pathOf(this.#root), O_PATH)
       this.#enter(parts)
-      return openAt(this.#chain.at(-1)?.fd ?? this.#root, last)
+      return this.#openAt(last)
     })
   }
 
@@ -321,11 +327,15 @@ export class Descent {
     for (const { fd } of this.#chain.splice(0)) closeSync(fd)
   }
 
+  #openAt(name: Buffer): number {
+    return openAt(this.#chain.at(-1)?.fd ?? this.#root, name, this.#mount)
+  }
+
   #enter(parts: readonly Buffer[]): void {
     const shared = this.#chain.findIndex(({ name }, depth) => !parts[depth]?.equals(name))
     if (shared >= 0) for (const { fd } of this.#chain.splice(shared)) closeSync(fd)
     for (const name of parts.slice(this.#chain.length)) {
-      this.#chain.push({ name, fd: openAt(this.#chain.at(-1)?.fd ?? this.#root, name) })
+      this.#chain.push({ name, fd: this.#openAt(name) })
     }
   }
 }
