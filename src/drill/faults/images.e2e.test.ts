@@ -50,7 +50,10 @@ describeDrills('a disk that is a file', ({ ground, drill, place }) => {
 
   test('keeps the room that it needs, and is named where it stands still', async () => {
     await withDisk(attach, async (disk) => {
-      await expectRefused('diskfull', new RegExp(`data/vm.img is what ${disk} is made of, and may not have all`))
+      await expectRefused(
+        'diskfull',
+        new RegExp(`data/vm.img is what ${disk} is made of, and may not have all`),
+      )
       const { stdout } = await drill('stall', ...place(), '--dry-run')
       expect(stdout.replace(/\s+/g, ' ')).toContain(`so does what is on ${disk}, which is ${image()}`)
       run('fallocate', '--length', String(SIZE), image())
